@@ -1,0 +1,110 @@
+//! How a run ends: the gravest of what happened decides.
+
+use squall_model::event::FaultRef;
+use squall_model::plan::Plan;
+use squall_model::unit::Span;
+use squall_model::verdict::Verdict;
+
+use super::hypothesis::Breach;
+
+/// What has happened so far that the verdict depends on.
+#[derive(Debug, Default)]
+pub(super) struct Ending {
+    dirty: Vec<String>,
+    /// The first reason to leave early; later ones add nothing.
+    early: Option<(Verdict, Vec<String>)>,
+    deviations: Vec<String>,
+    recovered: Option<Span>,
+    /// Faults that a dry run left out.
+    left_out: u32,
+}
+
+impl Ending {
+    pub(super) fn dirty(&mut self, reason: String) {
+        self.dirty.push(reason);
+    }
+
+    fn leave(&mut self, verdict: Verdict, reasons: Vec<String>) {
+        self.early.get_or_insert((verdict, reasons));
+    }
+
+    pub(super) fn error(&mut self, reason: String) {
+        self.leave(Verdict::Error, vec![reason]);
+    }
+
+    pub(super) fn halted(&mut self, by: &str) {
+        self.leave(Verdict::Halted, vec![format!("halted by {by}")]);
+    }
+
+    pub(super) fn unsteady(&mut self, reasons: Vec<String>) {
+        self.leave(Verdict::Unsteady, reasons);
+    }
+
+    pub(super) fn aborted(&mut self, breach: &Breach) {
+        let Breach { measure, outcome, when, breaches } = breach;
+        let reason = format!("{measure} was {outcome}, abort threshold {when}, {breaches} times in a row");
+        self.leave(Verdict::Aborted, vec![reason]);
+    }
+
+    pub(super) fn left_out(&mut self) {
+        self.left_out += 1;
+    }
+
+    pub(super) fn recovered(&mut self, steady: Span) {
+        self.recovered = Some(steady);
+    }
+
+    pub(super) fn never_recovered(&mut self, within: Span, measures: &[String]) {
+        self.deviations.push(format!("{} not steady again within {within}", measures.join(", ")));
+    }
+
+    pub(super) fn restart_missed(&mut self, fault: &FaultRef, within: Span, found: &str) {
+        self.deviations.push(format!("not whole again within {within} after {fault}: {found}"));
+    }
+
+    pub(super) fn deviations(&mut self, more: Vec<String>) {
+        self.deviations.splice(0..0, more);
+    }
+
+    /// Whether the steady state need not be waited for.
+    pub(super) fn is_early(&self) -> bool {
+        self.early.is_some()
+    }
+
+    /// The verdict, as a sentence, and its reasons.
+    pub(super) fn verdict(&self, plan: &Plan, left: &[String]) -> (Verdict, String, Vec<String>) {
+        let name = &plan.name;
+        if !self.dirty.is_empty() || !left.is_empty() {
+            let mut reasons = self.dirty.clone();
+            reasons.extend(left.iter().map(|thing| format!("left: {thing}")));
+            if let Some((_, early)) = &self.early {
+                reasons.extend(early.iter().cloned());
+            }
+            return (Verdict::Dirty, format!("{name}: something could not be undone"), reasons);
+        }
+        if let Some((verdict, reasons)) = &self.early {
+            let sentence = match verdict {
+                Verdict::Unsteady => format!("{name}: the baseline was not steady; nothing was injected"),
+                Verdict::Aborted => format!("{name}: aborted by a threshold; everything was undone"),
+                Verdict::Halted => format!("{name}: halted; everything was undone"),
+                _ => format!("{name}: could not be carried out; everything was undone"),
+            };
+            return (*verdict, sentence, reasons.clone());
+        }
+        if !self.deviations.is_empty() {
+            let back = self.recovered.map(|steady| format!("; it was back after {steady}"));
+            let sentence = format!("{name}: the steady state did not hold{}", back.unwrap_or_default());
+            return (Verdict::Deviated, sentence, self.deviations.clone());
+        }
+        let faults = plan.faults.len();
+        let sentence = match faults {
+            0 => format!("{name}: steady without any fault (a control run)"),
+            _ if self.left_out > 0 => {
+                format!("{name}: steady, and every fault was left out: this was a dry run")
+            }
+            1 => format!("{name}: the steady state held through {}", plan.faults[0].name),
+            _ => format!("{name}: the steady state held through {faults} faults"),
+        };
+        (Verdict::Held, sentence, Vec::new())
+    }
+}

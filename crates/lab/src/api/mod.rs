@@ -1,0 +1,90 @@
+//! The API: takes tasks, shows tasks, says how the queue is.
+//!
+//! ```text
+//! POST /tasks        {"tag": "t", "work": "200ms", "count": 3}   201 {"ids": [1, 2, 3]}   after the commit
+//! GET  /tasks        ?tag=&state=&after=&limit=                  200 {"tasks": [...]}
+//! GET  /tasks/{id}                                               200 {...} | 404
+//! GET  /stats        ?tag=                                       200 {...}
+//! GET  /health                                                   200 {"status": "ok"} | 503 with the reason
+//! ```
+//!
+//! Every refusal is `{"error": "could not ..."}`. 503 means that the queue's file did not answer: nothing was taken.
+
+mod health;
+mod listen;
+mod problem;
+mod request;
+mod tasks;
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use clap::Args;
+
+use crate::clerk::Clerk;
+use crate::intake::Intake;
+use crate::stop::Stop;
+use crate::{LabError, Queue, View};
+use problem::Problem;
+
+/// Open connections have this long to end after a stop was asked for.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What `api` takes.
+#[derive(Debug, Args)]
+pub struct ApiArgs {
+    /// The queue's file; it is made where there is none
+    #[arg(long, value_name = "FILE")]
+    pub db: PathBuf,
+    /// Address to listen on; port 0 lets the kernel choose, and the first line of output says which
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+}
+
+/// What every request may use.
+#[derive(Clone)]
+struct Desk {
+    intake: Intake,
+    view: Clerk<View>,
+}
+
+/// Serves until SIGTERM or SIGINT, then lets requests that have begun come to their end.
+pub(crate) async fn serve(args: ApiArgs, out: &mut dyn Write) -> Result<(), LabError> {
+    let mut stop = Stop::new()?;
+    drop(Queue::create(&args.db)?);
+    let desk = Desk { intake: Intake::start(args.db.clone())?, view: Clerk::start(args.db, View::open)? };
+    let (listener, address) = listen::listen(args.listen)?;
+    // A closed output must not stop the API.
+    let _ = writeln!(out, "api: listening on {address}").and_then(|()| out.flush());
+
+    let (asked, mut ended) = tokio::sync::watch::channel(());
+    let server = axum::serve(listener, router(desk)).with_graceful_shutdown(async move {
+        stop.asked().await;
+        drop(asked);
+    });
+    let forced = async {
+        while ended.changed().await.is_ok() {}
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        served = server.into_future() => served.map_err(LabError::Serve),
+        () = forced => Ok(()),
+    }
+}
+
+fn router(desk: Desk) -> Router {
+    Router::new()
+        .route("/tasks", get(tasks::list).post(tasks::submit))
+        .route("/tasks/{id}", get(tasks::show))
+        .route("/stats", get(health::stats))
+        .route("/health", get(health::health))
+        .fallback(async || {
+            Problem::not_found("find this path: there are /tasks, /tasks/{id}, /stats and /health")
+        })
+        .method_not_allowed_fallback(async || Problem::wrong_method())
+        .with_state(desk)
+}

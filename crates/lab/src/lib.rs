@@ -1,0 +1,42 @@
+//! A real job queue to practise on: an HTTP API takes tasks, workers do them, one SQLite file holds the queue.
+//!
+//! ```text
+//!  client --POST /tasks--> api --commit, then 201--> lab.db <--claim, renew, settle-- worker (any number)
+//!                                                      ^
+//!                              stats, ledger ----------+  read the file itself, so they work while the API is down
+//! ```
+//!
+//! What it promises, under `kill -9` of any of its processes at any moment:
+//!
+//! - a task that was acknowledged (201) exists and ends as `done` or `dead`: it is committed and synced first;
+//! - no task is completed twice: a completion names the attempt that made it, and only the newest attempt counts.
+//!   A late worker is refused and counted (`fenced`, or `duplicates` when the task was already done);
+//! - no task is stuck while a worker lives: a lease that is not renewed ends, and the next worker takes the task.
+//!
+//! The work itself may run more than once. That is what "at least once" means, and the lab makes it visible.
+
+mod api;
+mod attached;
+mod backoff;
+mod clerk;
+mod clock;
+mod command;
+mod duration;
+mod error;
+mod file;
+mod intake;
+mod queue;
+mod stop;
+mod task;
+mod work;
+mod worker;
+
+pub use api::ApiArgs;
+pub use clock::Millis;
+pub use command::{LabCommand, LedgerArgs, StatsArgs, run};
+pub use duration::DurationMistake;
+pub use error::LabError;
+pub use queue::{Ledger, Queue, QueueError, Receipt, Settled, Stats, View};
+pub use task::{Claim, Filter, State, Submission, Tag, TagMistake, Task, TaskId};
+pub use work::{Kind, Percent, Work, WorkFailed};
+pub use worker::WorkerArgs;

@@ -1,0 +1,375 @@
+//! What happened, in the past tense. The one stream that terminal, record, report and replay read.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::RunId;
+use crate::measure::Outcome;
+use crate::plan::Plan;
+use crate::unit::Span;
+use crate::verdict::Verdict;
+
+/// Time since the start of the run; in JSON seconds with six places.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Offset(pub Duration);
+
+/// One fact.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// When.
+    pub at: Offset,
+    /// What.
+    #[serde(rename = "what")]
+    pub kind: EventKind,
+}
+
+/// The facts, one object with one key each: `{"at":1.5,"what":{"fault-injected":{...}}}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+pub enum EventKind {
+    /// The first event of every run.
+    RunStarted(Box<RunStarted>),
+    /// A phase began.
+    PhaseEntered {
+        /// Which.
+        phase: Phase,
+    },
+    /// A phase ended.
+    PhaseEnded {
+        /// Which.
+        phase: Phase,
+        /// How: `steady`, `injected`, `aborted: ...`, in few words.
+        outcome: String,
+    },
+    /// An instance of a service that squall supervises was started.
+    InstanceStarted {
+        /// Its name.
+        instance: String,
+        /// Its process id.
+        pid: u32,
+    },
+    /// An instance of a service that squall supervises ended.
+    InstanceEnded {
+        /// Its name.
+        instance: String,
+        /// How: `killed by signal 9`, `exited with 1`.
+        how: String,
+    },
+    /// A measure was read.
+    Read(Reading),
+    /// The baseline was as expected.
+    SteadyStateMet {
+        /// Median of each measure with numbers.
+        baselines: Vec<Baseline>,
+    },
+    /// A measure was not as expected, for the first time or again after it had been.
+    ExpectationMissed {
+        /// The measure.
+        measure: String,
+        /// What was read.
+        outcome: Outcome,
+        /// What was expected, as written.
+        expect: String,
+    },
+    /// A measure that was not as expected is as expected again.
+    ExpectationMet {
+        /// The measure.
+        measure: String,
+        /// What was read.
+        outcome: Outcome,
+    },
+    /// A window's time came, and its condition is not yet met.
+    FaultWaited {
+        /// The fault.
+        fault: String,
+        /// What it waits for.
+        condition: String,
+    },
+    /// The fault was asked for: from here on it may be in effect.
+    FaultRequested {
+        /// The fault and which of its windows.
+        fault: FaultRef,
+    },
+    /// The fault is on, and its effect was measured.
+    FaultInjected {
+        /// The fault and which of its windows.
+        fault: FaultRef,
+        /// The instances hit, empty for the host.
+        on: Vec<String>,
+        /// What was measured.
+        effect: String,
+        /// When it will be undone at the latest.
+        until: Offset,
+    },
+    /// The fault could not be injected, or had no effect.
+    FaultFailed {
+        /// The fault and which of its windows.
+        fault: FaultRef,
+        /// Why.
+        why: String,
+    },
+    /// In a dry run: what would have been done.
+    FaultLeftOut {
+        /// The fault and which of its windows.
+        fault: FaultRef,
+        /// The instances that would have been hit.
+        on: Vec<String>,
+        /// The change.
+        change: String,
+        /// How it would have been undone.
+        undo: String,
+    },
+    /// The fault was undone, and that was measured.
+    FaultUndone {
+        /// The fault and which of its windows.
+        fault: FaultRef,
+        /// What was measured.
+        proof: String,
+    },
+    /// The fault could not be undone, or its absence not measured.
+    UndoFailed {
+        /// The fault and which of its windows.
+        fault: FaultRef,
+        /// Why.
+        why: String,
+        /// What a person can do.
+        by_hand: Vec<String>,
+    },
+    /// The service was whole again after a kill, as the fault expects.
+    RestartSeen {
+        /// The fault and which of its windows.
+        fault: FaultRef,
+        /// From the kill.
+        after: Span,
+    },
+    /// The service was not whole again in time.
+    RestartMissed {
+        /// The fault and which of its windows.
+        fault: FaultRef,
+        /// The time that it had.
+        within: Span,
+        /// What was found instead.
+        found: String,
+    },
+    /// A stressor or another helper of a fault ended before its time.
+    FaultEndedEarly {
+        /// The fault and which of its windows.
+        fault: FaultRef,
+        /// How.
+        how: String,
+    },
+    /// What is there is not what the plan saw.
+    InventoryChanged {
+        /// The service.
+        service: String,
+        /// Instances in the plan.
+        planned: u32,
+        /// Instances found.
+        found: u32,
+    },
+    /// An abort threshold was breached often enough.
+    AbortTriggered {
+        /// The measure.
+        measure: String,
+        /// The last reading.
+        outcome: Outcome,
+        /// The threshold, as written.
+        when: String,
+        /// Breaches in a row.
+        breaches: u32,
+    },
+    /// A person or a signal asked for the end.
+    HaltRequested {
+        /// Who or what: `SIGINT`, `squall halt`.
+        by: String,
+    },
+    /// What the load did since the sample before.
+    LoadSampled(LoadSample),
+    /// The warden was lost and started again.
+    WardenReplaced {},
+    /// The system was itself again.
+    Recovered {
+        /// From the last undo to the first reading as expected of every measure.
+        first: Span,
+        /// From the last undo to the start of the steady time.
+        steady: Span,
+    },
+    /// The system was not itself again in time.
+    NeverRecovered {
+        /// The time that it had.
+        within: Span,
+        /// The measures that were still not as expected.
+        measures: Vec<String>,
+    },
+    /// The last event: the verdict.
+    RunEnded {
+        /// The verdict.
+        verdict: Verdict,
+        /// The verdict as a sentence.
+        sentence: String,
+        /// Reasons, the most important first.
+        reasons: Vec<String>,
+        /// What is left of ours; empty when clean.
+        left: Vec<String>,
+    },
+}
+
+/// The first event: everything that a reader needs to understand the rest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RunStarted {
+    /// [`crate::record::RECORD_VERSION`].
+    pub format: u32,
+    /// The run.
+    pub run: RunId,
+    /// Version of squall.
+    pub squall: String,
+    /// Wall clock at the start, RFC 3339 in UTC.
+    pub time: String,
+    /// Whether changes are left out.
+    pub mode: Mode,
+    /// The plan.
+    pub plan: Plan,
+    /// Facts of the host, by name: kernel, cores, memory.
+    pub host: std::collections::BTreeMap<String, String>,
+}
+
+/// Whether a run changes anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// It does.
+    #[default]
+    Real,
+    /// All but the changes (shadow mode).
+    Dry,
+}
+
+/// The phases of a run, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Phase {
+    /// Services and load are started.
+    Init,
+    /// The steady state is read before any fault.
+    BaselineCheck,
+    /// The first fault is injected.
+    FaultInjection,
+    /// Faults come and go, and the system is watched.
+    Monitoring,
+    /// Everything is undone.
+    Rollback,
+    /// The steady state must come back.
+    PostValidation,
+    /// The verdict is reached.
+    Report,
+}
+
+/// A fault and one of its windows.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct FaultRef {
+    /// Its name in the experiment.
+    pub name: String,
+    /// The window, from 0.
+    pub window: u32,
+}
+
+/// One reading of one measure.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Reading {
+    /// The measure.
+    #[serde(rename = "m")]
+    pub measure: String,
+    /// What came of it.
+    #[serde(rename = "is")]
+    pub outcome: Outcome,
+    /// When it was asked for.
+    #[serde(rename = "asked")]
+    pub asked: Offset,
+}
+
+/// The median of a measure in the baseline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Baseline {
+    /// The measure.
+    pub measure: String,
+    /// The median, as an outcome so that it has its unit.
+    pub median: Outcome,
+    /// Number of readings.
+    pub n: u32,
+}
+
+/// What the load did in a stretch of time.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct LoadSample {
+    /// Requests started.
+    pub sent: u64,
+    /// Requests answered with success.
+    pub ok: u64,
+    /// Requests failed, by kind.
+    pub failed: std::collections::BTreeMap<String, u64>,
+    /// Requests under way at the end of it.
+    pub in_flight: u64,
+    /// Latency in seconds, counted from the time that a request was due; `None` without any finished request.
+    pub p50: Option<f64>,
+    /// 95th percentile.
+    pub p95: Option<f64>,
+    /// 99th percentile.
+    pub p99: Option<f64>,
+}
+
+impl fmt::Display for FaultRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.window {
+            0 => f.write_str(&self.name),
+            window => write!(f, "{} (window {})", self.name, u64::from(window) + 1),
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Init => "INIT",
+            Self::BaselineCheck => "BASELINE_CHECK",
+            Self::FaultInjection => "FAULT_INJECTION",
+            Self::Monitoring => "MONITORING",
+            Self::Rollback => "ROLLBACK",
+            Self::PostValidation => "POST_VALIDATION",
+            Self::Report => "REPORT",
+        })
+    }
+}
+
+impl Offset {
+    /// In seconds.
+    pub fn seconds(self) -> f64 {
+        self.0.as_secs_f64()
+    }
+}
+
+/// `12.4s`, as in the left column of a run.
+impl fmt::Display for Offset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{:.1}s", self.seconds()))
+    }
+}
+
+impl Serialize for Offset {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(self.0.as_micros() as f64 / 1e6)
+    }
+}
+
+impl<'de> Deserialize<'de> for Offset {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let seconds = f64::deserialize(deserializer)?;
+        Duration::try_from_secs_f64((seconds * 1e6).round() / 1e6).map(Self).map_err(serde::de::Error::custom)
+    }
+}

@@ -1,0 +1,20 @@
+//! The words of squall: what an experiment means, what happened in it, and what became of it.
+//!
+//! Plain data, nothing that waits, reads or writes. Three families, each made from the one before it:
+//!
+//! - what is *meant*: [`plan::Plan`] with its [`target`], [`fault`]s, [`measure`]s and [`load`];
+//! - what is *owed*: [`undo::Undo`], written down before the change that it undoes;
+//! - what is *recorded*: [`event::Event`]s, which end in a [`verdict::Verdict`].
+
+pub mod event;
+pub mod fault;
+pub mod id;
+pub mod load;
+pub mod measure;
+pub mod plan;
+pub mod record;
+pub mod target;
+pub mod template;
+pub mod undo;
+pub mod unit;
+pub mod verdict;

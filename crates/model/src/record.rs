@@ -1,0 +1,101 @@
+//! A record: the events of one run, one JSON object a line, written as they happen.
+//!
+//! A run that was killed leaves a record whose last line may be torn; that is normal, and everything before it counts.
+
+use crate::event::{Event, EventKind, RunStarted};
+use crate::verdict::Verdict;
+
+/// The version of the record's form on disk.
+pub const RECORD_VERSION: u32 = 1;
+
+/// The events of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// The first event.
+    pub start: RunStarted,
+    /// All events, the first included.
+    pub events: Vec<Event>,
+    /// Whether the file ended in the middle of a line.
+    pub torn: Torn,
+}
+
+/// Whether the last line was whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Torn {
+    /// It was.
+    No,
+    /// It was not, and was left out.
+    Yes,
+}
+
+/// The text is not a record.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// Nothing whole in it.
+    #[error("the record is empty")]
+    Empty,
+    /// A line other than the last is not an event.
+    #[error("line {line} of the record is not an event")]
+    Line {
+        /// Counted from 1.
+        line: usize,
+        /// What the JSON reader says.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The first event is another one than `run-started`.
+    #[error("the record does not begin with the start of a run")]
+    Headless,
+    /// A later squall wrote it.
+    #[error("the record has format {found}, and this squall reads up to {RECORD_VERSION}")]
+    Newer {
+        /// The format found.
+        found: u32,
+    },
+}
+
+impl Record {
+    /// Reads a record. A last line without its line break that is not an event is left out.
+    pub fn read(text: &str) -> Result<Self, RecordError> {
+        let mut events = Vec::new();
+        let mut torn = Torn::No;
+        let mut lines = text.split_inclusive('\n').enumerate().peekable();
+        while let Some((at, line)) = lines.next() {
+            if line.trim().is_empty() {
+                continue;
+            }
+            match serde_json::from_str::<Event>(line) {
+                Ok(event) => events.push(event),
+                Err(_) if lines.peek().is_none() && !line.ends_with('\n') => torn = Torn::Yes,
+                Err(source) => return Err(RecordError::Line { line: at + 1, source }),
+            }
+        }
+        let start = match events.first() {
+            None => return Err(RecordError::Empty),
+            Some(Event { kind: EventKind::RunStarted(start), .. }) => (**start).clone(),
+            Some(_) => return Err(RecordError::Headless),
+        };
+        if start.format > RECORD_VERSION {
+            return Err(RecordError::Newer { found: start.format });
+        }
+        Ok(Self { start, events, torn })
+    }
+
+    /// The verdict, where the run came to its end.
+    pub fn verdict(&self) -> Option<Verdict> {
+        self.events.iter().rev().find_map(|event| match &event.kind {
+            EventKind::RunEnded { verdict, .. } => Some(*verdict),
+            _ => None,
+        })
+    }
+}
+
+/// One event as a line of a record, with its line break.
+///
+/// # Panics
+/// Never: an event is made of strings, numbers and maps with string keys.
+pub fn line(event: &Event) -> String {
+    let mut line = serde_json::to_string(event).expect("an event is always valid JSON");
+    line.push('\n');
+    line
+}

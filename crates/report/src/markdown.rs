@@ -1,0 +1,356 @@
+//! Markdown that fits a comment on a pull request.
+
+use std::fmt::Write;
+
+use squall_model::unit::{Quantity, Unit};
+use squall_model::verdict::Verdict;
+
+use crate::summary::{
+    Conclusion, LoadPart, MeasureSummary, Periods, RecoverySummary, Restart, Standing, State, Summary, Tally,
+    WindowSummary,
+};
+use crate::wording::{counted, duration, grouped, line, sentence};
+
+/// Rows of a table that a comment has room for; the other outputs have all.
+const MOST_ROWS: usize = 40;
+
+/// Characters of one text in a table.
+const CELL: usize = 160;
+
+/// The report as Markdown (with the tables of GitHub and GitLab).
+pub fn markdown(summary: &Summary) -> String {
+    let mut page = Page(String::new());
+    head(&mut page, summary);
+    owed(&mut page, summary);
+    measures(&mut page, summary);
+    faults(&mut page, summary);
+    load(&mut page, summary);
+    findings(&mut page, summary);
+    foot(&mut page, summary);
+    page.0
+}
+
+struct Page(String);
+
+impl Page {
+    fn line(&mut self, text: &str) {
+        self.0.push_str(text);
+        self.0.push('\n');
+    }
+
+    fn head(&mut self, title: &str) {
+        let _ = write!(self.0, "\n### {title}\n\n");
+    }
+
+    fn row(&mut self, cells: &[String]) {
+        let _ = writeln!(self.0, "| {} |", cells.join(" | "));
+    }
+
+    fn table(&mut self, heads: &[&str], rows: &[Vec<String>]) {
+        let _ = writeln!(self.0, "| {} |", heads.join(" | "));
+        let _ = writeln!(self.0, "|{}", " --- |".repeat(heads.len()));
+        let more = rows.len().saturating_sub(MOST_ROWS);
+        for row in rows.iter().take(MOST_ROWS) {
+            self.row(row);
+        }
+        if more > 0 {
+            let _ = write!(self.0, "\n… and {more} more.\n");
+        }
+    }
+}
+
+fn head(page: &mut Page, summary: &Summary) {
+    let sign = match summary.verdict {
+        Conclusion::Reached(Verdict::Held) => "✅",
+        Conclusion::Reached(Verdict::Deviated | Verdict::Aborted) => "❌",
+        Conclusion::Reached(Verdict::Dirty) | Conclusion::Interrupted => "🚨",
+        Conclusion::Reached(Verdict::Unsteady | Verdict::Halted | Verdict::Error) => "⚠️",
+    };
+    page.line(&format!("## {sign} {} — {}", summary.verdict, plain(&summary.experiment, CELL)));
+    page.line("");
+    page.line(&sentence(&plain(&summary.sentence, 600)));
+    if !summary.reasons.is_empty() {
+        page.line("");
+        for reason in summary.reasons.iter().take(10) {
+            page.line(&format!("- {}", plain(reason, 300)));
+        }
+    }
+    page.line("");
+    page.line(&match &summary.recovery {
+        RecoverySummary::Recovered { first, steady, within } => format!(
+            "**Recovery:** first as expected after {}, steady after {} ({within} allowed).",
+            duration(first.as_secs_f64()),
+            duration(steady.as_secs_f64()),
+        ),
+        RecoverySummary::Never { within, measures } => {
+            format!("**Recovery:** not within {within}; still off: {}.", plain(&measures.join(", "), 300))
+        }
+        RecoverySummary::NotObserved {} => "**Recovery:** not observed.".to_owned(),
+    });
+}
+
+fn owed(page: &mut Page, summary: &Summary) {
+    let failed: Vec<&WindowSummary> =
+        summary.windows().map(|(_, window)| window).filter(|window| window.is_owed()).collect();
+    if failed.is_empty() && summary.left.is_empty() {
+        return;
+    }
+    page.head("Not undone");
+    for window in failed.iter().take(MOST_ROWS) {
+        let last = window.undo_failures.last();
+        let why = last.map_or("its undo is not in the record; run `squall recover`".to_owned(), |failure| {
+            plain(&failure.why, 300)
+        });
+        page.line(&format!("- **{}**: {why}", plain(&window.name, CELL)));
+        for command in last.iter().flat_map(|failure| &failure.by_hand).take(10) {
+            page.line(&format!("  - by hand: {}", code(command, 400)));
+        }
+    }
+    for left in summary.left.iter().take(MOST_ROWS) {
+        page.line(&format!("- left: {}", plain(left, 300)));
+    }
+}
+
+fn measures(page: &mut Page, summary: &Summary) {
+    if summary.measures.is_empty() {
+        return;
+    }
+    page.head("Before, during, after");
+    let rows = summary.measures.iter().map(|measure| {
+        let mut row = vec![plain(&measure.name, 80), expectation(measure)];
+        row.extend(Periods::ALL.iter().map(|period| tally(measure, measure.tally(*period))));
+        row.push(measure.effect_during.map_or("–".to_owned(), |effect| {
+            format!(
+                "{} [{}, {}], {}",
+                signed(measure.quantity(effect.shift)),
+                signed(measure.quantity(effect.low)),
+                signed(measure.quantity(effect.high)),
+                effect.size()
+            )
+        }));
+        row
+    });
+    page.table(
+        &["measure", "expected", "before", "during", "after", "shift during (95 %)"],
+        &rows.collect::<Vec<_>>(),
+    );
+    page.line("");
+    page.line(
+        "Median (95th percentile), n; the shift is Hodges and Lehmann's, its size Cliff's delta in a word.",
+    );
+}
+
+fn expectation(measure: &MeasureSummary) -> String {
+    let mark = match measure.standing {
+        Standing::Met => "✓ ",
+        Standing::Missed => "✗ ",
+        Standing::Unread => "? ",
+        Standing::Recorded => return "–".to_owned(),
+    };
+    format!("{mark}{}", code(measure.expect.as_deref().unwrap_or_default(), 80))
+}
+
+fn tally(measure: &MeasureSummary, tally: &Tally) -> String {
+    if tally.n == 0 {
+        return "–".to_owned();
+    }
+    let mut parts = Vec::new();
+    if let Some(numbers) = tally.numbers {
+        parts.push(format!("{} ({})", measure.quantity(numbers.median), measure.quantity(numbers.p95)));
+    } else if let Some((text, _)) = tally.texts.iter().max_by_key(|(_, count)| **count) {
+        parts.push(code(text, 40));
+    }
+    parts.push(format!("n {}", grouped(tally.n)));
+    if tally.absent > 0 {
+        parts.push(format!("{} absent", grouped(tally.absent)));
+    }
+    if tally.unreadable > 0 {
+        parts.push(format!("{} unreadable", grouped(tally.unreadable)));
+    }
+    if let Some(misses) = tally.misses.filter(|misses| *misses > 0) {
+        parts.push(format!("**{} missed**", grouped(misses)));
+    }
+    parts.join(", ")
+}
+
+fn faults(page: &mut Page, summary: &Summary) {
+    if summary.faults.is_empty() {
+        return;
+    }
+    page.head("Faults");
+    let mut rows = Vec::new();
+    for (fault, window) in summary.windows() {
+        let times = match (window.injected, window.undone) {
+            (Some(from), Some(until)) => format!("{from} – {until}"),
+            (Some(from), None) => format!("{from} – ?"),
+            (None, _) => "–".to_owned(),
+        };
+        let place = match &fault.service {
+            None => "the host".to_owned(),
+            Some(_) if !window.on.is_empty() => plain(&window.on.join(", "), 80),
+            Some(service) => plain(service, 80),
+        };
+        rows.push(vec![plain(&window.name, 80), plain(&fault.what, CELL), place, times, proof(window)]);
+    }
+    page.table(&["fault", "what", "on", "when", "undone, and the proof"], &rows);
+    page.line("");
+    for fault in summary.faults.iter().filter(|fault| !fault.eligible.is_empty()).take(10) {
+        page.line(&format!(
+            "{}: chose {} of {} eligible ({}), seed {}.",
+            plain(&fault.name, 80),
+            fault.chosen.len(),
+            fault.eligible.len(),
+            plain(&fault.chosen.join(", "), CELL),
+            summary.plan.seed,
+        ));
+    }
+}
+
+fn proof(window: &WindowSummary) -> String {
+    let restart = match &window.restart {
+        None => String::new(),
+        Some(Restart::Seen { after }) => format!("; whole again after {after}"),
+        Some(Restart::Missed { within, found }) => {
+            format!("; **not whole again within {within}**, found {}", plain(found, CELL))
+        }
+    };
+    let proof = match window.state {
+        State::Undone => format!("✓ {}", plain(window.proof.as_deref().unwrap_or_default(), CELL)),
+        State::UndoFailed => "**could not be undone**".to_owned(),
+        State::Requested | State::Injected => "**not in the record**".to_owned(),
+        State::Failed => {
+            format!("not injected: {}", plain(window.failed.as_deref().unwrap_or_default(), CELL))
+        }
+        State::LeftOut => "left out (dry run)".to_owned(),
+        State::NotReached => "never injected".to_owned(),
+    };
+    proof + &restart
+}
+
+fn load(page: &mut Page, summary: &Summary) {
+    let Some(load) = &summary.load else { return };
+    page.head("Load");
+    let row = |name: &str, part: &LoadPart| {
+        let latency = |seconds: Option<f64>| {
+            seconds.map_or("–".to_owned(), |s| Quantity::new(s, Unit::Seconds).to_string())
+        };
+        let kinds: Vec<String> = part
+            .failed_by_kind
+            .iter()
+            .take(6)
+            .map(|(kind, count)| format!("{} {}", plain(kind, 40), grouped(*count)))
+            .collect();
+        let failed = match kinds.as_slice() {
+            [] => grouped(part.failed),
+            kinds => format!("{} ({})", grouped(part.failed), kinds.join(", ")),
+        };
+        let rate = part.error_rate.map_or("–".to_owned(), |r| Quantity::new(r, Unit::Percent).to_string());
+        vec![
+            name.to_owned(),
+            grouped(part.sent),
+            grouped(part.ok),
+            failed,
+            rate,
+            latency(part.p50),
+            latency(part.worst_p99),
+        ]
+    };
+    let mut rows: Vec<Vec<String>> =
+        Periods::ALL.iter().map(|period| row(&period.to_string(), load.part(*period))).collect();
+    rows.push(row("whole run", &load.total));
+    page.table(&["", "sent", "ok", "failed", "error rate", "p50", "worst p99"], &rows);
+}
+
+fn findings(page: &mut Page, summary: &Summary) {
+    if summary.findings.is_empty() {
+        return;
+    }
+    page.head("Findings");
+    for finding in summary.findings.iter().take(MOST_ROWS) {
+        page.line(&format!("- **{}** — {}", finding.severity, plain(&finding.title, 300)));
+        for evidence in finding.evidence.iter().filter(|evidence| !evidence.is_empty()).take(5) {
+            page.line(&format!("  - {}", plain(evidence, 300)));
+        }
+        if !finding.recommendation.is_empty() {
+            page.line(&format!("  - _{}_", plain(&finding.recommendation, 400)));
+        }
+    }
+}
+
+fn foot(page: &mut Page, summary: &Summary) {
+    page.line("");
+    page.line(&format!(
+        "<sub>run {} · {} · {} · {} · seed {} · squall {}</sub>",
+        plain(summary.run.as_str(), 64),
+        plain(&summary.started, 40),
+        duration(summary.length.seconds()),
+        counted(summary.measures.iter().map(readings).sum(), "reading"),
+        summary.plan.seed,
+        plain(&summary.squall, 40),
+    ));
+}
+
+fn readings(measure: &MeasureSummary) -> u64 {
+    Periods::ALL.iter().map(|period| measure.tally(*period).n).sum()
+}
+
+fn signed(quantity: Quantity) -> String {
+    if quantity.value > 0.0 { format!("+{quantity}") } else { quantity.to_string() }
+}
+
+/// Strangers' text between words of Markdown: nothing in it is markup, a link, a mention or a cell's end.
+/// Code between single backquotes is left as it is, for sentences name commands.
+fn plain(text: &str, most: usize) -> String {
+    let text = line(text, most);
+    let pieces: Vec<&str> = text.split('`').collect();
+    let mut out = String::new();
+    for (at, piece) in pieces.iter().enumerate() {
+        let inside = at % 2 == 1 && at + 1 < pieces.len() && !piece.trim().is_empty();
+        if inside {
+            out.push_str(&code(piece, most));
+        } else {
+            if at % 2 == 1 {
+                out.push_str("\\`");
+            }
+            escape_into(piece, &mut out);
+        }
+    }
+    out
+}
+
+fn escape_into(text: &str, out: &mut String) {
+    for c in text.chars() {
+        match c {
+            '\\' | '*' | '_' | '[' | ']' | '|' | '~' | '#' | '!' => {
+                out.push('\\');
+                out.push(c);
+            }
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            // A name behind an at sign would be notified.
+            '@' => out.push_str("@\u{2060}"),
+            c => out.push(c),
+        }
+    }
+}
+
+/// As code: a table's bar is escaped, for it ends a cell even there, and so no backquote can end the code.
+fn code(text: &str, most: usize) -> String {
+    let text = line(text, most).replace('`', "'").replace('|', "\\|");
+    if text.is_empty() { String::new() } else { format!("`{text}`") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strangers_text_is_not_markup() {
+        assert_eq!(plain("<script>*a*|b", 99), "&lt;script&gt;\\*a\\*\\|b");
+        assert_eq!(plain("run `squall recover` now", 99), "run `squall recover` now");
+        assert_eq!(plain("one ` alone <b>", 99), "one \\` alone &lt;b&gt;");
+        assert_eq!(plain("ask @everyone", 99), "ask @\u{2060}everyone");
+        assert_eq!(code("a`b|c", 99), "`a'b\\|c`");
+    }
+}

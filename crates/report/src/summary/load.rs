@@ -1,0 +1,133 @@
+//! What the load did.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use squall_model::event::{EventKind, LoadSample};
+use squall_model::load::Pattern;
+use squall_model::record::Record;
+
+use super::periods::{Period, Periods};
+use super::tally::median;
+
+/// The load of a run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct LoadSummary {
+    /// Where it went, as written; `None` where the plan has no load.
+    pub url: Option<String>,
+    /// The asked rate.
+    pub pattern: Option<String>,
+    /// All of it.
+    pub total: LoadPart,
+    /// Before the faults.
+    pub before: LoadPart,
+    /// During the faults.
+    pub during: LoadPart,
+    /// After the faults.
+    pub after: LoadPart,
+    /// Requests under way at the last sample.
+    pub in_flight_at_end: u64,
+}
+
+/// The load in one period.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct LoadPart {
+    /// Requests started.
+    pub sent: u64,
+    /// Requests answered with success.
+    pub ok: u64,
+    /// Requests failed.
+    pub failed: u64,
+    /// Requests failed, by kind.
+    pub failed_by_kind: BTreeMap<String, u64>,
+    /// Share of finished requests that failed, in percent; `None` without any.
+    pub error_rate: Option<f64>,
+    /// Median of the samples' median latencies, in seconds.
+    pub p50: Option<f64>,
+    /// Median of the samples' 99th percentiles of latency, in seconds.
+    pub p99: Option<f64>,
+    /// Greatest of the samples' 99th percentiles of latency, in seconds.
+    pub worst_p99: Option<f64>,
+}
+
+#[derive(Default)]
+struct Collected {
+    part: LoadPart,
+    medians: Vec<f64>,
+    tails: Vec<f64>,
+}
+
+pub(super) fn of(record: &Record, periods: &Periods) -> Option<LoadSummary> {
+    let planned = record.start.plan.load.as_ref();
+    let mut collected: [Collected; 3] = Default::default();
+    let mut total = Collected::default();
+    let mut in_flight_at_end = 0;
+    let mut samples = 0_u64;
+    for event in &record.events {
+        let EventKind::LoadSampled(sample) = &event.kind else { continue };
+        samples += 1;
+        in_flight_at_end = sample.in_flight;
+        total.add(sample);
+        // A sample speaks of the time before it.
+        if let Some(period) = periods.at(event.at) {
+            collected[period as usize].add(sample);
+        }
+    }
+    if planned.is_none() && samples == 0 {
+        return None;
+    }
+    let [before, during, after] = collected.map(Collected::done);
+    Some(LoadSummary {
+        url: planned.map(|load| load.url.to_string()),
+        pattern: planned.map(|load| match load.pattern {
+            Pattern::Constant(rate) => rate.to_string(),
+        }),
+        total: total.done(),
+        before,
+        during,
+        after,
+        in_flight_at_end,
+    })
+}
+
+impl LoadSummary {
+    /// The load in a period.
+    pub fn part(&self, period: Period) -> &LoadPart {
+        match period {
+            Period::Before => &self.before,
+            Period::During => &self.during,
+            Period::After => &self.after,
+        }
+    }
+}
+
+impl Collected {
+    fn add(&mut self, sample: &LoadSample) {
+        let part = &mut self.part;
+        part.sent = part.sent.saturating_add(sample.sent);
+        part.ok = part.ok.saturating_add(sample.ok);
+        for (kind, count) in &sample.failed {
+            part.failed = part.failed.saturating_add(*count);
+            if let Some(sum) = part.failed_by_kind.get_mut(kind) {
+                *sum = sum.saturating_add(*count);
+            } else {
+                part.failed_by_kind.insert(kind.clone(), *count);
+            }
+        }
+        self.medians.extend(sample.p50.filter(|latency| latency.is_finite()));
+        self.tails.extend(sample.p99.filter(|latency| latency.is_finite()));
+    }
+
+    fn done(mut self) -> LoadPart {
+        let finished = self.part.ok.saturating_add(self.part.failed);
+        self.part.error_rate = (finished > 0).then(|| self.part.failed as f64 * 100.0 / finished as f64);
+        self.medians.sort_unstable_by(f64::total_cmp);
+        self.tails.sort_unstable_by(f64::total_cmp);
+        self.part.p50 = median(&self.medians);
+        self.part.p99 = median(&self.tails);
+        self.part.worst_p99 = self.tails.last().copied();
+        self.part
+    }
+}

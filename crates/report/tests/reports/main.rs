@@ -1,0 +1,11 @@
+//! The outputs, made from records that are written by hand as a run would write them.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
+
+mod record;
+
+mod big;
+mod findings;
+mod outputs;
+mod strangers;
+mod verdicts;

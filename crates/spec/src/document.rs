@@ -1,0 +1,7 @@
+//! The documents: which keys there are, and what editors say about them.
+
+pub(crate) mod experiment;
+pub(crate) mod fault;
+pub(crate) mod policy;
+pub(crate) mod probe;
+pub(crate) mod target;

@@ -1,0 +1,199 @@
+//! The experiment, as it is written.
+
+use serde_json::{Value, json};
+use squall_model::measure::Judged;
+use squall_model::unit::{Percent, Rate, Span};
+
+use crate::document::fault::FaultDocument;
+use crate::document::probe::ProbeDocument;
+use crate::document::target::TargetDocument;
+use crate::mistake::At;
+use crate::node::{Kind, Node};
+use crate::notes::Notes;
+use crate::shape::{Map, OrText, Shape, Tried, choice, document};
+use crate::word::Method;
+
+document! {
+    /// An experiment: break something on purpose, and see whether the system stays as it should be.
+    struct ExperimentDocument
+        later("stages" => "run the experiment with `--dry-run` first, then with a small `pick`")
+    {
+        /// Its name: letters, digits, `-`, `_` and `.`.
+        name: wanted At<String>,
+        /// What is believed, in a sentence or two. Reports open with it.
+        description: optional At<String>,
+        /// Who answers for it.
+        owner: optional At<String>,
+        /// Labels.
+        tags: optional Vec<At<String>>,
+        /// The system under experiment: `lab` (the built-in job queue), the name or path of a target file, or a target written here.
+        target: wanted TargetChoice,
+        /// The environment that the target stands in, where the target itself does not say. `local` where nothing is said.
+        environment: optional At<String>,
+        /// Everything that chance decides is drawn from it. Where nothing is said it follows from the text of this file.
+        seed: optional At<u64>,
+        /// A steady stream of requests, from before the baseline until after the recovery.
+        load: optional At<Tried<LoadDocument>>,
+        /// The steady-state hypothesis: what is measured, and what is expected before, during and after the faults.
+        steady: wanted SteadyDocument,
+        /// Length of the baseline, in which nothing is broken yet. 10s, or three readings where that is longer.
+        baseline: optional At<Span>,
+        /// Length of the time in which faults are injected and watched.
+        duration: wanted At<Span>,
+        /// The faults, by names of your choice. None at all is a control run.
+        faults: optional Map<FaultDocument>,
+        /// How soon the steady state must be back after the last undo.
+        recovery: optional RecoveryDocument,
+    }
+}
+
+document! {
+    /// The steady-state hypothesis.
+    struct SteadyDocument {
+        /// Time between two readings of a measure. 1s where nothing is said.
+        every: optional At<Span>,
+        /// Base address of the Prometheus server for the measures that read from one: `http://prometheus:9090`.
+        prometheus: optional At<String>,
+        /// The measures, by names of your choice.
+        measures: wanted At<Map<MeasureDocument>>,
+    }
+}
+
+document! {
+    /// A measure: how it is read, and what is expected of it.
+    struct MeasureDocument {
+        /// How it is read.
+        probe: flatten ProbeDocument,
+        /// What is expected of each reading: `< 1 %`, `<= baseline * 1.15`, `<= baseline + 20 ms`, `between 1 and 5`, `absent`, `present`, `== "text"`, `matches ^ok`. Without it the measure is only recorded.
+        expect: optional At<String>,
+        /// Everything is undone at once when readings are like this: `> 20 %`. Must lie outside of what is expected.
+        abort: optional OrText<AbortDocument>,
+        /// The share of readings in a phase that may miss the expectation. 0 % where nothing is said.
+        allow: optional At<Percent>,
+        /// In which phases the expectation counts. All three where nothing is said.
+        judge: optional At<Vec<At<Judged>>>,
+        /// Time between two readings, where it differs from that of the steady state.
+        every: optional At<Span>,
+        /// A reading that takes longer could not be taken. `every`, but 5s at most, where nothing is said.
+        timeout: optional At<Span>,
+        /// How old what is read may be: the scrape interval of a metric source.
+        lag: optional At<Span>,
+    }
+}
+
+document! {
+    /// An abort threshold.
+    struct AbortDocument {
+        /// The breach: `> 20 %`.
+        when: required At<String>,
+        /// So many breaches in a row end the run. 2 where nothing is said.
+        consecutive: optional At<u32>,
+    }
+}
+
+document! {
+    /// How soon the steady state must be back.
+    struct RecoveryDocument {
+        /// Counted from the last undo. 30s where nothing is said.
+        within: optional At<Span>,
+        /// Every measure as expected for so long counts as steady. 5s where nothing is said.
+        steady_for: optional At<Span>,
+    }
+}
+
+document! {
+    /// Requests at fixed times, whether the target keeps up or not.
+    struct LoadDocument one_of("a kind of load": "tasks", "http") {
+        /// Tasks for the target's job queue.
+        tasks: optional TasksLoad,
+        /// HTTP requests.
+        http: optional HttpLoad,
+        /// The rate over time.
+        pattern: wanted PatternDocument,
+        /// A request that takes longer has failed. 5s where nothing is said.
+        timeout: optional At<Span>,
+        /// Requests that would exceed this many under way are not sent, and counted. 1000 where nothing is said.
+        max_in_flight: optional At<u32>,
+        /// No more requests than this in a run.
+        max_total: optional At<u64>,
+    }
+}
+
+document! {
+    /// Tasks for the target's job queue.
+    struct TasksLoad {
+        /// How much work each task is. 0 where nothing is said.
+        work: optional At<Span>,
+    }
+}
+
+document! {
+    /// HTTP requests.
+    struct HttpLoad {
+        /// Address.
+        url: required At<String>,
+        /// Method. GET where nothing is said.
+        method: optional Method,
+        /// Headers by name.
+        headers: optional Map<At<String>>,
+        /// Body; `{n}` stands for the number of the request.
+        body: optional At<String>,
+    }
+}
+
+choice! {
+    /// The rate over time.
+    enum PatternDocument("a pattern")
+        later(
+            "ramp" => "`constant` is available: `pattern: { constant: 20/s }`",
+            "linear" => "`constant` is available: `pattern: { constant: 20/s }`",
+            "step" => "`constant` is available: `pattern: { constant: 20/s }`",
+            "spike" => "`constant` is available: `pattern: { constant: 20/s }`",
+            "sine" => "`constant` is available: `pattern: { constant: 20/s }`",
+            "burst" => "`constant` is available: `pattern: { constant: 20/s }`",
+            "random" => "`constant` is available: `pattern: { constant: 20/s }`",
+            "soak" => "`constant` is available: `pattern: { constant: 20/s }`"
+        )
+    {
+        /// Always the same.
+        Constant("constant"): At<Rate>,
+    }
+}
+
+document! {
+    /// The built-in job queue.
+    struct LabDocument {
+        /// Number of workers. 4 where nothing is said.
+        workers: optional At<u32>,
+    }
+}
+
+/// The target: named, the lab with options, or written in place.
+#[derive(Clone, Debug)]
+pub(crate) enum TargetChoice {
+    Named(At<String>),
+    Lab(LabDocument),
+    Written(Box<At<TargetDocument>>),
+}
+
+impl Shape for TargetChoice {
+    fn read(node: &Node, notes: &mut Notes<'_>) -> Option<Self> {
+        match &node.kind {
+            Kind::Scalar { .. } => At::read(node, notes).map(Self::Named),
+            Kind::Mapping(entries) if entries.len() == 1 && entries[0].0.value == "lab" => {
+                LabDocument::read(&entries[0].1, notes).map(Self::Lab)
+            }
+            _ => At::read(node, notes).map(Box::new).map(Self::Written),
+        }
+    }
+
+    fn schema() -> Value {
+        let lab = json!({
+            "type": "object",
+            "properties": { "lab": LabDocument::schema() },
+            "required": ["lab"],
+            "additionalProperties": false,
+        });
+        json!({ "anyOf": [{ "type": "string", "examples": ["lab"] }, lab, TargetDocument::schema()] })
+    }
+}
