@@ -9,15 +9,20 @@ use serde_json::Value;
 
 /// Who may know whom, tests of a crate included. Everybody else in the workspace is forbidden.
 /// `squall` (the binary) and `squall-e2e` may know everybody.
-const ARROWS: [(&str, &[&str]); 8] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("squall-model", &[]),
     ("squall-host", &[]),
     ("squall-load", &[]),
     ("squall-lab", &[]),
+    ("squall-stats", &[]),
+    ("squall-proxy", &[]),
     ("squall-spec", &["squall-model"]),
     ("squall-probe", &["squall-model", "squall-host"]),
-    ("squall-engine", &["squall-model", "squall-host", "squall-load", "squall-probe"]),
-    ("squall-report", &["squall-model"]),
+    (
+        "squall-engine",
+        &["squall-model", "squall-host", "squall-load", "squall-probe", "squall-stats", "squall-proxy"],
+    ),
+    ("squall-report", &["squall-model", "squall-stats"]),
 ];
 
 /// What the words of an experiment must never pull in, not even by way of another crate.

@@ -1,0 +1,106 @@
+//! The rules of one proxy, read by all of its connections and changed while they run.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
+
+/// A rule that is in force, with its counts.
+#[derive(Debug)]
+pub struct Live<R> {
+    /// Its name.
+    pub name: String,
+    /// What it says.
+    pub rule: R,
+    /// Requests that matched it, hit or spared by chance.
+    matched: AtomicU64,
+    /// Requests that it hit.
+    hits: AtomicU64,
+    seed: u64,
+}
+
+impl<R> Live<R> {
+    /// A rule whose chances are drawn from this seed: the same seed spares and hits the same requests.
+    pub fn new(name: impl Into<String>, rule: R, seed: u64) -> Self {
+        Self { name: name.into(), rule, matched: AtomicU64::new(0), hits: AtomicU64::new(0), seed }
+    }
+
+    /// Notes that a request matches; its number, from 0, and a chance from 0 to below 1 that belongs to that number.
+    pub fn draw(&self) -> (u64, f64) {
+        let number = self.matched.fetch_add(1, Ordering::Relaxed);
+        (number, chance(self.seed, number))
+    }
+
+    /// Notes a hit.
+    pub fn hit(&self) {
+        self.hits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Requests that matched, and those of them that were hit.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.matched.load(Ordering::Relaxed), self.hits.load(Ordering::Relaxed))
+    }
+}
+
+/// The rules in force, in their order. Clones are handles to the same book.
+#[derive(Debug)]
+pub struct Rulebook<R>(Arc<RwLock<Arc<[Arc<Live<R>>]>>>);
+
+impl<R> Clone for Rulebook<R> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<R> Default for Rulebook<R> {
+    fn default() -> Self {
+        Self(Arc::new(RwLock::new(Arc::new([]))))
+    }
+}
+
+impl<R> Rulebook<R> {
+    /// The rules now. Asked anew for every request, so that a change is in force at once.
+    pub fn current(&self) -> Arc<[Arc<Live<R>>]> {
+        Arc::clone(&self.0.read().expect("nobody panics with the book in hand"))
+    }
+
+    /// Replaces all rules at once. Waits for no connection.
+    pub fn replace(&self, rules: Vec<Arc<Live<R>>>) {
+        *self.0.write().expect("nobody panics with the book in hand") = rules.into();
+    }
+}
+
+/// From 0 to below 1, by a seed and a number (SplitMix64, Steele et al. 2014).
+pub fn chance(seed: u64, number: u64) -> f64 {
+    let mut z = seed.wrapping_add(number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_draws_the_same_chances_and_they_are_even() {
+        let draws: Vec<f64> = (0..10_000).map(|number| chance(7, number)).collect();
+        assert!(draws.iter().all(|draw| (0.0..1.0).contains(draw)));
+        let below = draws.iter().filter(|draw| **draw < 0.3).count();
+        assert!((2_800..3_200).contains(&below), "{below}");
+        assert!((0..10_000).zip(&draws).all(|(number, draw)| chance(7, number) == *draw));
+        assert_ne!(chance(7, 0), chance(8, 0));
+    }
+
+    #[test]
+    fn a_replaced_book_is_seen_by_every_handle_and_counts_stay_with_the_rule() {
+        let book = Rulebook::default();
+        let reader = book.clone();
+        let rule = Arc::new(Live::new("slow", "GET", 1));
+        book.replace(vec![Arc::clone(&rule)]);
+        let (first, _) = reader.current()[0].draw();
+        let (second, _) = reader.current()[0].draw();
+        reader.current()[0].hit();
+        assert_eq!((first, second, rule.counts()), (0, 1, (2, 1)));
+        book.replace(Vec::new());
+        assert!(reader.current().is_empty());
+    }
+}

@@ -1,0 +1,1 @@
+//! Comparing two stretches of measurements so that the answer can be defended.
