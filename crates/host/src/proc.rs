@@ -59,8 +59,9 @@ impl ProcDir {
         Ok(names)
     }
 
+    /// A process that is just being reaped fails with ESRCH.
     pub(crate) fn stat(&self) -> io::Result<Stat> {
-        Stat::parse(&self.read("stat")?).ok_or_else(malformed)
+        stat_of(&self.read("stat")?)
     }
 }
 
@@ -85,6 +86,22 @@ pub(crate) struct Stat {
     pub(crate) threads: u32,
     /// Field 22, in clock ticks since boot.
     pub(crate) started: u64,
+}
+
+/// What a line says, or ESRCH where its process is gone.
+fn stat_of(line: &[u8]) -> io::Result<Stat> {
+    if is_reaped(line) {
+        return Err(io::Error::from_raw_os_error(libc::ESRCH));
+    }
+    Stat::parse(line).ok_or_else(malformed)
+}
+
+/// Whether the line was written while its process was being reaped: it has no group and no session any more, and
+/// the kernel writes -1 for both (`do_task_stat` in fs/proc/array.c, where `lock_task_sighand` fails).
+fn is_reaped(line: &[u8]) -> bool {
+    let close = line.iter().rposition(|byte| *byte == b')').unwrap_or(0);
+    let mut fields = line[close..].split(u8::is_ascii_whitespace);
+    fields.nth(3) == Some(b"-1") && fields.next() == Some(b"-1")
 }
 
 /// PF_KTHREAD in the kernel's sched.h.
@@ -142,7 +159,11 @@ pub(crate) fn stats() -> io::Result<Vec<(u32, Stat)>> {
     let mut stats = Vec::new();
     for pid in pids()? {
         match fs::read(format!("/proc/{pid}/stat")) {
-            Ok(line) => stats.push((pid, Stat::parse(&line).ok_or_else(malformed)?)),
+            Ok(line) => match stat_of(&line) {
+                Ok(stat) => stats.push((pid, stat)),
+                Err(error) if is_gone(&error) => {}
+                Err(error) => return Err(error),
+            },
             Err(error) if is_gone(&error) => {}
             Err(error) => return Err(error),
         }
@@ -178,6 +199,14 @@ mod tests {
         assert_eq!(stat.state, State::Zombie);
         assert_eq!((stat.parent, stat.group, stat.session), (1, 40, 39));
         assert_eq!((stat.cpu_ticks, stat.threads, stat.started), (12, 1, 115_308));
+    }
+
+    #[test]
+    fn a_process_that_is_just_being_reaped_is_gone() {
+        let reaped = LINE.replacen("Z 1 40 39", "X 0 -1 -1", 1);
+        assert!(is_gone(&stat_of(reaped.as_bytes()).unwrap_err()));
+        assert!(stat_of(LINE.as_bytes()).is_ok());
+        assert!(!is_gone(&stat_of(b"42 (cut").unwrap_err()));
     }
 
     #[test]

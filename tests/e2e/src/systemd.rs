@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use squall_host::process::Process;
@@ -17,7 +18,6 @@ pub struct Systemd {
 }
 
 const SCRIPT: &str = r#"
-set -e
 for base in /sys/fs/cgroup /sys/fs/cgroup/*; do
     [ -w "$base/cgroup.procs" ] || continue
     mkdir "$base/$GROUP"
@@ -29,6 +29,10 @@ for base in /sys/fs/cgroup /sys/fs/cgroup/*; do
 done
 exec unshare --pid --fork --kill-child --mount --uts --ipc --cgroup --mount-proc sh -c '
     mount --make-rprivate /
+    # It removes empty groups from the top of what it sees, which must not be the groups of others.
+    for base in /sys/fs/cgroup /sys/fs/cgroup/*; do
+        if [ -d "$base/$GROUP" ]; then mount --bind "$base/$GROUP" "$base"; fi
+    done
     mount -t tmpfs tmpfs /run
     mkdir -p /run/systemd/system /run/lock
     printf "[Unit]\nDefaultDependencies=no\nAllowIsolate=yes\n" > /run/systemd/system/stage.target
@@ -42,22 +46,29 @@ impl Systemd {
     /// Starts one, with a unit `victim.service` that sleeps.
     ///
     /// # Panics
-    /// When it does not start within ten seconds.
+    /// When it does not start within half a minute.
     #[expect(clippy::disallowed_methods, reason = "tests start things to break as a person does")]
     pub fn start() -> Self {
-        let group = format!("squall-e2e-{}", std::process::id());
-        let outer = Command::new("sh")
-            .args(["-c", SCRIPT])
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let group = format!("squall-e2e-{}-{count}", std::process::id());
+        let complaints = tempfile::NamedTempFile::new().expect("a temporary file");
+        let mut outer = Command::new("sh")
+            .args(["-exc", SCRIPT])
             .env("GROUP", &group)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(complaints.reopen().expect("the same file"))
             .spawn()
             .expect("sh");
-        let within = Duration::from_secs(10);
+        let within = Duration::from_secs(30);
         let outside = Process::of(outer.id()).expect("a process").expect("the shell");
         let init = wait::until("systemd is started", within, || {
-            let children = outside.children().unwrap_or_default();
+            if let Some(ended) = outer.try_wait().expect("our own child") {
+                let said = std::fs::read_to_string(complaints.path()).unwrap_or_default();
+                panic!("systemd did not start: {ended}: {said}");
+            }
+            let children = outside.children().expect("processes can be listed");
             children.into_iter().find(|child| child.name().is_ok_and(|name| name == "systemd"))
         });
         let systemd = Self { outer, init, group };
