@@ -2,5 +2,11 @@
 //!
 //! It knows nothing of experiments, and a program can embed it.
 
+pub mod clients;
+pub mod glob;
 pub mod layer;
+pub mod mistake;
+pub mod names;
+pub mod pause;
 pub mod rulebook;
+pub mod share;
