@@ -1,7 +1,6 @@
 //! The commands of the lab, as `squall lab ...` mounts them.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -10,7 +9,7 @@ use tokio::runtime::Builder;
 
 use crate::api::{self, ApiArgs};
 use crate::worker::{self, WorkerArgs};
-use crate::{LabError, Ledger, Millis, Stats, Tag, View, duration};
+use crate::{Access, LabError, Ledger, Location, Millis, Scope, Stats, Tag, duration};
 
 /// A real job queue to practise on.
 #[derive(Debug, Subcommand)]
@@ -19,7 +18,7 @@ pub enum LabCommand {
     Api(ApiArgs),
     /// Take tasks from the queue and do them
     Worker(WorkerArgs),
-    /// Read the queue's figures from its file, without the API
+    /// Read the queue's figures from its store, without the API
     Stats(StatsArgs),
     /// Account for every task that was ever acknowledged
     Ledger(LedgerArgs),
@@ -28,12 +27,15 @@ pub enum LabCommand {
 /// What `stats` takes.
 #[derive(Debug, Args)]
 pub struct StatsArgs {
-    /// The queue's file
-    #[arg(long, value_name = "FILE")]
-    pub db: PathBuf,
+    /// The queue: FILE, redis://HOST:PORT/NUMBER or postgres://USER@HOST:PORT/NAME
+    #[arg(long, alias = "db", value_name = "QUEUE")]
+    pub queue: Location,
     /// Only tasks with this tag
     #[arg(long)]
     pub tag: Option<Tag>,
+    /// Only tasks of this kind
+    #[arg(long, value_name = "NAME")]
+    pub kind: Option<String>,
     /// A running task is stuck when its lease ended this long ago
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration::parse)]
     pub stuck_after: Duration,
@@ -45,9 +47,9 @@ pub struct StatsArgs {
 /// What `ledger` takes.
 #[derive(Debug, Args)]
 pub struct LedgerArgs {
-    /// The queue's file
-    #[arg(long, value_name = "FILE")]
-    pub db: PathBuf,
+    /// The queue: FILE, redis://HOST:PORT/NUMBER or postgres://USER@HOST:PORT/NAME
+    #[arg(long, alias = "db", value_name = "QUEUE")]
+    pub queue: Location,
     /// Only tasks with this tag
     #[arg(long)]
     pub tag: Option<Tag>,
@@ -63,12 +65,13 @@ pub fn run(command: LabCommand, out: &mut dyn Write) -> Result<(), LabError> {
         LabCommand::Api(args) => runtime()?.block_on(api::serve(args, out)),
         LabCommand::Worker(args) => runtime()?.block_on(worker::work(args, out)),
         LabCommand::Stats(args) => {
-            let stats = View::open(&args.db)?.stats(args.tag.as_ref(), args.stuck_after, Millis::now())?;
+            let scope = Scope { tag: args.tag, kind: args.kind };
+            let stats = args.queue.open(Access::Read)?.stats(&scope, args.stuck_after, Millis::now())?;
             if args.json { write_json(&stats, out) } else { write_stats(&stats, out) }
                 .map_err(LabError::Output)
         }
         LabCommand::Ledger(args) => {
-            let ledger = View::open(&args.db)?.ledger(args.tag.as_ref())?;
+            let ledger = args.queue.open(Access::Read)?.ledger(args.tag.as_ref())?;
             if args.json { write_json(&ledger, out) } else { write_ledger(&ledger, out) }
                 .map_err(LabError::Output)
         }
@@ -93,11 +96,13 @@ fn write_stats(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
         ("running", stats.running.to_string()),
         ("done", stats.done.to_string()),
         ("dead", stats.dead.to_string()),
+        ("purged", stats.purged.to_string()),
         ("depth", stats.depth.to_string()),
         ("stuck", stats.stuck.to_string()),
         ("retries", stats.retries.to_string()),
         ("duplicates", stats.duplicates.to_string()),
         ("fenced", stats.fenced.to_string()),
+        ("late", stats.late.to_string()),
         ("oldest queued", seconds(stats.oldest_queued_s)),
         ("waiting p50", seconds(stats.waiting_p50_s)),
         ("waiting p95", seconds(stats.waiting_p95_s)),
@@ -108,10 +113,11 @@ fn write_stats(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
 fn write_ledger(ledger: &Ledger, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
-        "{} sent = {} done + {} dead + {} open; {} twice, {} lost: {}",
+        "{} sent = {} done + {} dead + {} purged + {} open; {} twice, {} lost: {}",
         ledger.sent,
         ledger.done,
         ledger.dead,
+        ledger.purged,
         ledger.open,
         ledger.twice,
         ledger.lost,

@@ -1,22 +1,20 @@
 //! One thread that puts tasks into the queue: those that wait together share a transaction and its sync.
 
-use std::path::PathBuf;
-
 use tokio::sync::{mpsc, oneshot};
 
-use crate::attached::Attached;
-use crate::{LabError, Millis, Queue, QueueError, Receipt, Submission};
+use crate::queue::Attached;
+use crate::{Access, LabError, Location, Millis, Queue, QueueError, Receipt, Submission};
 
-/// Submissions that may wait; more are refused, so that an outage of the disk does not fill the memory.
+/// Orders that may wait; more are refused, so that an outage of the disk does not fill the memory.
 const WAITING: usize = 1024;
-/// Submissions in one transaction.
+/// Orders that are put in together, in one change.
 const TOGETHER: usize = 256;
 
 /// Why a submission was not put in.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum IntakeError {
     /// Too many others wait.
-    #[error("take more tasks: {WAITING} submissions are waiting for the queue")]
+    #[error("take more tasks: {WAITING} others are waiting for the queue")]
     Overloaded,
     /// The queue did not take it. The text is that of the `QueueError`, which the whole batch shares.
     #[error("{0}")]
@@ -24,7 +22,7 @@ pub(crate) enum IntakeError {
 }
 
 enum Order {
-    Submit(Submission, oneshot::Sender<Result<Receipt, IntakeError>>),
+    Submit(Vec<Submission>, oneshot::Sender<Result<Vec<Receipt>, IntakeError>>),
     Probe(oneshot::Sender<Result<(), IntakeError>>),
 }
 
@@ -36,19 +34,20 @@ pub(crate) struct Intake {
 
 impl Intake {
     /// Starts the thread. It ends when the last intake is dropped.
-    pub(crate) fn start(path: PathBuf) -> Result<Self, LabError> {
+    pub(crate) fn start(queue: Location) -> Result<Self, LabError> {
         let (orders, waiting) = mpsc::channel(WAITING);
         std::thread::Builder::new()
             .name("intake".into())
-            .spawn(move || take(Attached::new(path, Queue::for_intake), waiting))
+            .spawn(move || take(Attached::new(queue, Access::Intake), waiting))
             .map_err(|source| LabError::Start { what: "the intake's thread", source })?;
         Ok(Self { orders })
     }
 
-    /// Puts tasks in. They are on the disk when this returns a receipt.
-    pub(crate) async fn submit(&self, submission: Submission) -> Result<Receipt, IntakeError> {
+    /// Puts all the tasks in, or with an error none of them. They are on the disk when this returns the receipts,
+    /// which are in the order of the submissions.
+    pub(crate) async fn submit(&self, submissions: Vec<Submission>) -> Result<Vec<Receipt>, IntakeError> {
         let (reply, answer) = oneshot::channel();
-        self.hand_over(Order::Submit(submission, reply))?;
+        self.hand_over(Order::Submit(submissions, reply))?;
         answer.await.map_err(|_| stopped())?
     }
 
@@ -75,33 +74,36 @@ fn refusal(error: &QueueError) -> IntakeError {
     IntakeError::Queue(crate::error::with_causes(error))
 }
 
-fn take(mut queue: Attached<Queue>, mut waiting: mpsc::Receiver<Order>) {
+fn take(mut queue: Attached, mut waiting: mpsc::Receiver<Order>) {
     while let Some(first) = waiting.blocking_recv() {
         let mut submissions = Vec::new();
         let mut replies = Vec::new();
         let mut next = Some(first);
         while let Some(order) = next {
             match order {
-                Order::Submit(submission, reply) => {
-                    submissions.push(submission);
-                    replies.push(reply);
+                Order::Submit(more, reply) => {
+                    replies.push((more.len(), reply));
+                    submissions.extend(more);
                 }
                 Order::Probe(reply) => {
-                    let answer = queue.get().and_then(Queue::try_lock).map_err(|error| refusal(&error));
+                    let answer = queue.get().and_then(Queue::probe).map_err(|error| refusal(&error));
                     let _ = reply.send(answer);
                 }
             }
-            next = if submissions.len() < TOGETHER { waiting.try_recv().ok() } else { None };
+            next = if replies.len() < TOGETHER { waiting.try_recv().ok() } else { None };
         }
-        if submissions.is_empty() {
+        if replies.is_empty() {
             continue;
         }
         // Whoever stopped listening is not told; its tasks are in all the same, as with any lost answer.
         match queue.get().and_then(|queue| queue.submit(&submissions, Millis::now())) {
-            Ok(receipts) => replies.into_iter().zip(receipts).for_each(|(reply, receipt)| {
-                let _ = reply.send(Ok(receipt));
-            }),
-            Err(error) => replies.into_iter().for_each(|reply| {
+            Ok(receipts) => {
+                let mut receipts = receipts.into_iter();
+                for (count, reply) in replies {
+                    let _ = reply.send(Ok(receipts.by_ref().take(count).collect()));
+                }
+            }
+            Err(error) => replies.into_iter().for_each(|(_, reply)| {
                 let _ = reply.send(Err(refusal(&error)));
             }),
         }
@@ -115,29 +117,33 @@ mod tests {
     use tokio::task::JoinSet;
 
     use super::*;
-    use crate::{Kind, View, Work};
+    use crate::{Kind, Work};
 
     /// While the queue is locked, so much may wait and no more; what was refused is not in, what was taken is.
     #[tokio::test]
     async fn a_crowd_shares_transactions_and_what_is_too_much_is_refused_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lab.db");
-        drop(Queue::create(&path).unwrap());
+        let location = Location::File(path.clone());
+        drop(location.open(Access::Make).unwrap());
         let lock = rusqlite::Connection::open(&path).unwrap();
         lock.execute_batch("BEGIN IMMEDIATE").unwrap();
-        let intake = Intake::start(path.clone()).unwrap();
+        let intake = Intake::start(location.clone()).unwrap();
         let work = Work { kind: Kind::Sleep, takes: Duration::ZERO };
-        let task = Submission { tag: "t".parse().unwrap(), work, count: 1, max_failures: 1, key: None };
+        let task = Submission::new("t".parse().unwrap(), work);
         let mut crowd = JoinSet::new();
         for _ in 0..WAITING + 2 * TOGETHER {
             let (intake, task) = (intake.clone(), task.clone());
-            crowd.spawn(async move { intake.submit(task).await });
+            crowd.spawn(async move { intake.submit(vec![task]).await });
         }
 
         let (mut ids, mut refused) = (Vec::new(), 0);
         while let Some(answer) = crowd.join_next().await {
             match answer.unwrap() {
-                Ok(Receipt::Created(created)) => ids.extend(created),
+                Ok(receipts) => match receipts.as_slice() {
+                    [Receipt::Created(created)] => ids.extend(created.clone()),
+                    other => panic!("{other:?}"),
+                },
                 Err(IntakeError::Overloaded) => {
                     if refused == 0 {
                         assert_eq!(ids, [], "nobody is answered while the queue is locked");
@@ -145,13 +151,13 @@ mod tests {
                     }
                     refused += 1;
                 }
-                other => panic!("{other:?}"),
+                Err(other) => panic!("{other}"),
             }
         }
         assert!(refused > 0);
         ids.sort_unstable();
         ids.dedup();
         assert_eq!(ids.len() + refused, WAITING + 2 * TOGETHER);
-        assert_eq!(View::open(&path).unwrap().ledger(None).unwrap().sent, ids.len() as u64);
+        assert_eq!(location.open(Access::Read).unwrap().ledger(None).unwrap().sent, ids.len() as u64);
     }
 }

@@ -1,9 +1,10 @@
-//! A real job queue to practise on: an HTTP API takes tasks, workers do them, one SQLite file holds the queue.
+//! A real job queue to practise on: an HTTP API takes tasks, workers do them, and a store holds the queue: one SQLite
+//! file, a Redis server or a PostgreSQL server, with the same guarantees.
 //!
 //! ```text
-//!  client --POST /tasks--> api --commit, then 201--> lab.db <--claim, renew, settle-- worker (any number)
-//!                                                      ^
-//!                              stats, ledger ----------+  read the file itself, so they work while the API is down
+//!  client --POST /tasks--> api --commit, then 201--> store <--claim, renew, settle-- worker (any number)
+//!                                                     ^
+//!                              stats, ledger ----------+  read the store itself, so they work while the API is down
 //! ```
 //!
 //! What it promises, under `kill -9` of any of its processes at any moment:
@@ -16,14 +17,11 @@
 //! The work itself may run more than once. That is what "at least once" means, and the lab makes it visible.
 
 mod api;
-mod attached;
 mod backoff;
-mod clerk;
 mod clock;
 mod command;
 mod duration;
 mod error;
-mod file;
 mod intake;
 mod queue;
 mod stop;
@@ -36,7 +34,10 @@ pub use clock::Millis;
 pub use command::{LabCommand, LedgerArgs, StatsArgs, run};
 pub use duration::DurationMistake;
 pub use error::LabError;
-pub use queue::{Ledger, Queue, QueueError, Receipt, Settled, Stats, View};
-pub use task::{Claim, Filter, State, Submission, Tag, TagMistake, Task, TaskId};
+pub use queue::{
+    Access, Batch, Cause, Chance, Count, Cursor, Event, Happened, Kinds, Ledger, Location, LocationMistake,
+    Outcome, Queue, QueueError, Receipt, Scope, Settled, Stats, Wanted,
+};
+pub use task::{Claim, Filter, Priority, State, Submission, Tag, TagMistake, Task, TaskId};
 pub use work::{Kind, Percent, Work, WorkFailed};
 pub use worker::WorkerArgs;

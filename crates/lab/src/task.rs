@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Millis, Work};
 
 /// A task's number in its queue, from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TaskId(pub i64);
 
@@ -56,6 +56,31 @@ impl From<Tag> for String {
     }
 }
 
+/// How urgent a task is: 0 to 9, 9 is taken first, 5 where nothing is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub struct Priority(u8);
+
+impl Default for Priority {
+    fn default() -> Self {
+        Self(5)
+    }
+}
+
+impl TryFrom<u8> for Priority {
+    type Error = String;
+
+    fn try_from(value: u8) -> Result<Self, String> {
+        if value <= 9 { Ok(Self(value)) } else { Err(format!("a priority is 0 to 9, not {value}")) }
+    }
+}
+
+impl From<Priority> for u8 {
+    fn from(priority: Priority) -> u8 {
+        priority.0
+    }
+}
+
 /// Where a task is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -66,8 +91,10 @@ pub enum State {
     Running,
     /// Completed, once.
     Done,
-    /// The dead-letter queue: failed as often as it may.
+    /// The dead-letter queue: failed as often as it may, or could not succeed.
     Dead,
+    /// Thrown away from the dead-letter queue.
+    Purged,
 }
 
 impl State {
@@ -78,11 +105,14 @@ impl State {
             Self::Running => "running",
             Self::Done => "done",
             Self::Dead => "dead",
+            Self::Purged => "purged",
         }
     }
 
     pub(crate) fn named(name: &str) -> Option<Self> {
-        [Self::Queued, Self::Running, Self::Done, Self::Dead].into_iter().find(|state| state.name() == name)
+        [Self::Queued, Self::Running, Self::Done, Self::Dead, Self::Purged]
+            .into_iter()
+            .find(|state| state.name() == name)
     }
 }
 
@@ -99,6 +129,31 @@ pub struct Submission {
     pub max_failures: u32,
     /// The same key again means the same submission: nothing new is queued.
     pub key: Option<String>,
+    /// How urgent they are.
+    pub priority: Priority,
+    /// They are of no use after this moment: their work is cut off, they are dead, and they count as late.
+    pub deadline: Option<Millis>,
+    /// Further names to find them by.
+    pub labels: Vec<Tag>,
+    /// The batch they belong to. More submissions may name the same one.
+    pub batch: Option<Tag>,
+}
+
+impl Submission {
+    /// One task that may fail five times, of middle priority.
+    pub fn new(tag: Tag, work: Work) -> Self {
+        Self {
+            tag,
+            work,
+            count: 1,
+            max_failures: 5,
+            key: None,
+            priority: Priority::default(),
+            deadline: None,
+            labels: Vec::new(),
+            batch: None,
+        }
+    }
 }
 
 /// A task in the hands of a worker. The attempt is the fence: a later claim has a higher one.
@@ -108,8 +163,12 @@ pub struct Claim {
     pub task: TaskId,
     /// The attempt that this claim began, from 1.
     pub attempt: u32,
+    /// Its tag.
+    pub tag: Tag,
     /// What to do.
     pub work: Work,
+    /// When the work is to be cut off.
+    pub deadline: Option<Millis>,
 }
 
 /// A task as the queue knows it.
@@ -147,15 +206,29 @@ pub struct Task {
     pub result: Option<String>,
     /// Why it failed last.
     pub error: Option<String>,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// Of no use after this moment.
+    pub deadline_ms: Option<Millis>,
+    /// Further names.
+    pub labels: Vec<Tag>,
+    /// Its batch.
+    pub batch: Option<String>,
 }
 
-/// Which tasks to list.
-#[derive(Debug, Clone)]
+/// Which tasks to list: those that are all of what is said.
+#[derive(Debug, Clone, Default)]
 pub struct Filter {
     /// Only this tag.
     pub tag: Option<Tag>,
     /// Only in this state.
     pub state: Option<State>,
+    /// Only kinds with this name.
+    pub kind: Option<String>,
+    /// Only with this label.
+    pub label: Option<Tag>,
+    /// Only of this batch.
+    pub batch: Option<Tag>,
     /// Only numbers above this one.
     pub after: TaskId,
     /// No more than this.

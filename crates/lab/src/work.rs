@@ -28,7 +28,7 @@ impl From<Percent> for u8 {
 }
 
 /// How the work ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// It succeeds.
@@ -41,7 +41,7 @@ pub enum Kind {
 
 impl Kind {
     /// The name in the API and in the queue's file.
-    pub fn name(self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Sleep => "sleep",
             Self::FailAlways => "fail-always",
@@ -51,7 +51,7 @@ impl Kind {
 }
 
 /// What a task does: it takes its time, then it succeeds or fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Work {
     /// How it ends.
     pub kind: Kind,
@@ -67,12 +67,12 @@ pub struct WorkFailed(pub String);
 
 impl Work {
     /// Does the work. The answer is what the task's `result` will say.
-    pub async fn perform(self, task: TaskId, attempt: u32) -> Result<String, WorkFailed> {
+    pub async fn perform(&self, task: TaskId, attempt: u32) -> Result<String, WorkFailed> {
         tokio::time::sleep(self.takes).await;
-        match self.kind {
+        match &self.kind {
             Kind::Sleep => Ok(format!("slept {} ms", self.takes.as_millis())),
             Kind::FailAlways => Err(WorkFailed("this kind always fails".into())),
-            Kind::Flaky(Percent(share)) if dice(task, attempt).random_range(0..100) < share => {
+            Kind::Flaky(Percent(share)) if dice(task, attempt).random_range(0..100) < *share => {
                 Err(WorkFailed(format!("flaky at {share} %: this attempt fails")))
             }
             Kind::Flaky(_) => Ok(format!("held at attempt {attempt}")),

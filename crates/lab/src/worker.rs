@@ -1,27 +1,31 @@
 //! A worker: takes tasks, does them, holds their leases meanwhile, and says how they ended.
 //!
 //! ```text
-//!   poll --claim--> doing --------> settle --> poll at once
+//!   poll --claim--> doing --------> unsettled --settle--> poll at once
 //!                     |  every third of a lease: renew; a lost lease drops the work
-//!   SIGTERM: no more claims, the last task is brought to its end
-//!   no queue for 5 s: the worker ends with an error
+//!                     |  its deadline: the work is cut off and rejected
+//!   SIGTERM: no more claims; work that does not end within the drain time is given back
+//!   no queue for 5 s, and none to be expected: the worker ends with an error
+//!   a server that is down: the worker waits for it, and what ended meanwhile is settled then
 //! ```
 
 use std::collections::HashMap;
 use std::io::Write;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep};
+use tokio::task::{AbortHandle, JoinError, JoinSet};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, sleep_until, timeout};
 
-use crate::clerk::Clerk;
 use crate::error::with_causes;
+use crate::queue::Clerk;
 use crate::stop::Stop;
-use crate::{Claim, LabError, Millis, Queue, QueueError, Settled, TaskId, WorkFailed, duration};
+use crate::{
+    Access, Claim, Kinds, LabError, Location, Millis, Outcome, QueueError, Settled, TaskId, Wanted,
+    WorkFailed, duration,
+};
 
-/// A queue whose file is gone may come back within this time.
+/// A queue that is gone may come back within this time.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Pause after the queue did not answer.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -29,15 +33,19 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// What `worker` takes.
 #[derive(Debug, Args)]
 pub struct WorkerArgs {
-    /// The queue's file; the worker waits 5 s for it to appear
-    #[arg(long, value_name = "FILE")]
-    pub db: PathBuf,
+    /// The queue: FILE, redis://HOST:PORT/NUMBER or postgres://USER@HOST:PORT/NAME; the worker waits 5 s for it to
+    /// be made, and for a server as long as it takes
+    #[arg(long, alias = "db", value_name = "QUEUE")]
+    pub queue: Location,
     /// Name in the queue's records; by default `worker-PID`
     #[arg(long)]
     pub name: Option<String>,
     /// Tasks that are done at the same time
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub concurrency: u16,
+    /// Take only tasks of this kind; more than once for more kinds
+    #[arg(long, value_name = "NAME")]
+    pub kind: Vec<String>,
     /// How long a task is held without a sign of life. Renewed every third of it, so the tasks of a killed worker
     /// are taken over after two thirds to one lease
     #[arg(long, value_name = "TIME", default_value = "3s", value_parser = duration::parse_some)]
@@ -45,18 +53,26 @@ pub struct WorkerArgs {
     /// Pause between two looks into an empty queue
     #[arg(long, value_name = "TIME", default_value = "50ms", value_parser = duration::parse_some)]
     pub poll: Duration,
+    /// After SIGTERM the tasks in hand have this long to end; then they are given back
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration::parse)]
+    pub drain: Duration,
 }
 
-type Ended = (Claim, Result<String, WorkFailed>);
+type Ended = (Claim, Outcome);
 
 struct Worker<'a> {
     name: String,
     slots: usize,
+    kinds: Kinds,
     lease: Duration,
-    queue: Clerk<Queue>,
+    queue: Clerk,
     unreachable_since: Option<Instant>,
     doing: JoinSet<Ended>,
     held: HashMap<TaskId, (Claim, AbortHandle)>,
+    /// Ended, and the queue does not know it yet.
+    unsettled: Vec<Ended>,
+    /// When the drain is over, once it has begun.
+    drained_at: Option<Instant>,
     out: &'a mut dyn Write,
 }
 
@@ -66,34 +82,44 @@ pub(crate) async fn work(args: WorkerArgs, out: &mut dyn Write) -> Result<(), La
     let mut worker = Worker {
         name: args.name.unwrap_or_else(|| format!("worker-{}", std::process::id())),
         slots: args.concurrency.into(),
+        kinds: if args.kind.is_empty() { Kinds::All } else { Kinds::Only(args.kind) },
         lease: args.lease,
-        queue: Clerk::start(args.db, Queue::for_work)?,
+        queue: Clerk::start(args.queue, Access::Work)?,
         unreachable_since: None,
         doing: JoinSet::new(),
         held: HashMap::new(),
+        unsettled: Vec::new(),
+        drained_at: None,
         out,
     };
     let mut poll = ticks(args.poll);
     let mut renew = ticks(args.lease / 3);
-    let mut draining = false;
+    let mut again = ticks(PAUSE);
     worker.say("ready");
-    while !(draining && worker.doing.is_empty()) {
-        let may_claim = !draining && worker.doing.len() < worker.slots;
+    while !(worker.drained_at.is_some() && worker.doing.is_empty() && worker.unsettled.is_empty()) {
+        let free = worker.slots.saturating_sub(worker.doing.len() + worker.unsettled.len());
+        let drained_at = worker.drained_at;
         tokio::select! {
-            () = stop.asked(), if !draining => {
-                draining = true;
+            () = stop.asked(), if drained_at.is_none() => {
+                worker.drained_at = Some(Instant::now() + args.drain);
                 worker.say("draining");
             }
+            () = sleep_until(drained_at.unwrap_or_else(Instant::now)), if drained_at.is_some() && !worker.doing.is_empty() => {
+                worker.release().await;
+                worker.settle().await?;
+            }
             Some(ended) = worker.doing.join_next() => {
-                match ended {
-                    Ok((claim, outcome)) => worker.settle(claim, outcome).await?,
-                    // Cancelled, because the lease was lost, or a panic, whose lease is left to end.
-                    Err(_) => worker.held.retain(|_, (_, work)| !work.is_finished()),
+                worker.take_end(ended);
+                // What has ended at the same time goes into the same change.
+                while let Some(ended) = worker.doing.try_join_next() {
+                    worker.take_end(ended);
                 }
+                worker.settle().await?;
                 poll.reset_immediately();
             }
+            _ = again.tick(), if !worker.unsettled.is_empty() => worker.settle().await?,
             _ = renew.tick() => worker.renew().await?,
-            _ = poll.tick(), if may_claim => worker.claim().await?,
+            _ = poll.tick(), if drained_at.is_none() && free > 0 => worker.claim(free).await?,
         }
     }
     worker.say("stopped");
@@ -106,16 +132,33 @@ fn ticks(period: Duration) -> Interval {
     ticks
 }
 
+/// Does the work, until its deadline at most.
+async fn perform(claim: Claim) -> Ended {
+    let left = claim.deadline.map(|deadline| {
+        Duration::from_millis(u64::try_from(deadline.0.saturating_sub(Millis::now().0)).unwrap_or(0))
+    });
+    let done = match left {
+        None => Ok(claim.work.perform(claim.task, claim.attempt).await),
+        Some(Duration::ZERO) => Err("before the work began"),
+        Some(left) => timeout(left, claim.work.perform(claim.task, claim.attempt))
+            .await
+            .map_err(|_| "in the middle of the work"),
+    };
+    let outcome = match done {
+        Ok(Ok(result)) => Outcome::Done(result),
+        Ok(Err(failure)) => Outcome::Failed(failure),
+        Err(when) => Outcome::Rejected(WorkFailed(format!("the deadline passed {when}"))),
+    };
+    (claim, outcome)
+}
+
 impl Worker<'_> {
-    async fn claim(&mut self) -> Result<(), LabError> {
-        let (name, lease, free) = (self.name.clone(), self.lease, self.slots - self.doing.len());
-        let claimed = self.queue.ask(move |queue| queue.claim(&name, free, lease, Millis::now())).await;
+    async fn claim(&mut self, slots: usize) -> Result<(), LabError> {
+        let (worker, lease, kinds) = (self.name.clone(), self.lease, self.kinds.clone());
+        let wanted = Wanted { worker, slots, lease, kinds };
+        let claimed = self.queue.ask(move |queue| queue.claim(&wanted, Millis::now())).await;
         for claim in self.reached(claimed).await?.unwrap_or_default() {
-            let task = claim.clone();
-            let work = self.doing.spawn(async move {
-                let outcome = task.work.perform(task.task, task.attempt).await;
-                (task, outcome)
-            });
+            let work = self.doing.spawn(perform(claim.clone()));
             self.held.insert(claim.task, (claim, work));
         }
         Ok(())
@@ -137,30 +180,47 @@ impl Worker<'_> {
         Ok(())
     }
 
-    /// Tries until the queue has taken the end of the attempt, or has refused it.
-    async fn settle(&mut self, claim: Claim, outcome: Result<String, WorkFailed>) -> Result<(), LabError> {
-        loop {
-            let (name, claim, outcome) = (self.name.clone(), claim.clone(), outcome.clone());
-            let settled = self.queue.ask(move |queue| match &outcome {
-                Ok(result) => queue.complete(&claim, &name, result, Millis::now()),
-                Err(failure) => queue.fail(&claim, failure, Millis::now()),
-            });
-            let settled = settled.await;
-            if let Some(settled) = self.reached(settled).await? {
-                if matches!(settled, Settled::Duplicate | Settled::Fenced) {
-                    self.say(&format!("was too late with a task: {settled:?}"));
-                }
-                break;
+    fn take_end(&mut self, ended: Result<Ended, JoinError>) {
+        match ended {
+            Ok(ended) => self.unsettled.push(ended),
+            // Cancelled, because the lease was lost, or a panic, whose lease is left to end.
+            Err(_) => self.held.retain(|_, (_, work)| !work.is_finished()),
+        }
+    }
+
+    /// Cuts the work in hand off and gives its tasks back.
+    async fn release(&mut self) {
+        self.doing.abort_all();
+        while let Some(ended) = self.doing.join_next().await {
+            if let Ok(ended) = ended {
+                self.unsettled.push(ended);
             }
         }
-        // The task may have been lost and claimed again by this same worker: that attempt goes on.
-        if self.held.get(&claim.task).is_some_and(|(held, _)| held.attempt == claim.attempt) {
-            self.held.remove(&claim.task);
+        let ended: Vec<TaskId> = self.unsettled.iter().map(|(claim, _)| claim.task).collect();
+        let undone = self.held.values().filter(|(claim, _)| !ended.contains(&claim.task));
+        let given_back: Vec<Ended> = undone.map(|(claim, _)| (claim.clone(), Outcome::Released)).collect();
+        self.say(&format!("gives {} tasks back", given_back.len()));
+        self.unsettled.extend(given_back);
+    }
+
+    /// Tells the queue what has ended. What it does not take now is kept for the next time.
+    async fn settle(&mut self) -> Result<(), LabError> {
+        let (name, ends) = (self.name.clone(), self.unsettled.clone());
+        let settled = self.queue.ask(move |queue| queue.settle(&name, &ends, Millis::now())).await;
+        let Some(settled) = self.reached(settled).await? else { return Ok(()) };
+        for ((claim, _), settled) in std::mem::take(&mut self.unsettled).into_iter().zip(settled) {
+            if matches!(settled, Settled::Duplicate | Settled::Fenced) {
+                self.say(&format!("was too late with a task: {settled:?}"));
+            }
+            // The task may have been lost and claimed again by this same worker: that attempt goes on.
+            if self.held.get(&claim.task).is_some_and(|(held, _)| held.attempt == claim.attempt) {
+                self.held.remove(&claim.task);
+            }
         }
         Ok(())
     }
 
-    /// Lets a queue that does not answer pass, but not for ever when its file is gone.
+    /// Lets a queue that does not answer pass, but not for ever when it is gone or the worker is to end.
     async fn reached<T>(&mut self, answer: Result<T, QueueError>) -> Result<Option<T>, LabError> {
         match answer {
             Ok(value) => {
@@ -174,8 +234,9 @@ impl Worker<'_> {
                     self.say(&format!("could not {}", with_causes(&source)));
                 }
                 let since = *self.unreachable_since.get_or_insert_with(Instant::now);
-                if source.is_lasting() && since.elapsed() >= PATIENCE {
-                    return Err(LabError::QueueLost { seconds: PATIENCE.as_secs(), source });
+                let drained = self.drained_at.is_some_and(|end| end <= Instant::now());
+                if drained || (source.is_lasting() && since.elapsed() >= PATIENCE) {
+                    return Err(LabError::QueueLost { seconds: since.elapsed().as_secs(), source });
                 }
                 sleep(PAUSE).await;
                 Ok(None)

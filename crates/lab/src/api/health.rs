@@ -12,9 +12,9 @@ use super::Desk;
 use super::problem::Problem;
 use super::request::StatsRequest;
 use crate::error::with_causes;
-use crate::{Millis, Stats};
+use crate::{Millis, Scope, Stats};
 
-/// The queue's file has this long to answer.
+/// The queue has this long to answer.
 const SOON: Duration = Duration::from_secs(1);
 /// A lease that ended this long ago, and nobody took the task, makes it stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(5);
@@ -31,7 +31,7 @@ pub(super) struct Health {
 pub(super) async fn health(State(desk): State<Desk>) -> (StatusCode, Json<Health>) {
     let asked = tokio::time::timeout(SOON, async {
         desk.intake.probe().await.map_err(|error| error.to_string())?;
-        let read = desk.view.ask(|view| view.stats(None, STUCK_AFTER, Millis::now())).await;
+        let read = desk.view.ask(|view| view.stats(&Scope::default(), STUCK_AFTER, Millis::now())).await;
         read.map(drop).map_err(|error| with_causes(&error))
     });
     let answer = asked.await.unwrap_or_else(|_| Err(format!("reach the queue within {} s", SOON.as_secs())));
@@ -50,5 +50,6 @@ pub(super) async fn stats(
 ) -> Result<Json<Stats>, Problem> {
     let Query(StatsRequest { tag }) =
         query.map_err(|refusal| Problem::bad_request(format!("read the figures: {refusal}")))?;
-    Ok(Json(desk.view.ask(move |view| view.stats(tag.as_ref(), STUCK_AFTER, Millis::now())).await?))
+    let scope = Scope { tag, kind: None };
+    Ok(Json(desk.view.ask(move |view| view.stats(&scope, STUCK_AFTER, Millis::now())).await?))
 }

@@ -8,7 +8,7 @@
 //! GET  /health                                                   200 {"status": "ok"} | 503 with the reason
 //! ```
 //!
-//! Every refusal is `{"error": "could not ..."}`. 503 means that the queue's file did not answer: nothing was taken.
+//! Every refusal is `{"error": "could not ..."}`. 503 means that the queue did not answer: nothing was taken.
 
 mod health;
 mod listen;
@@ -18,17 +18,16 @@ mod tasks;
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
 use clap::Args;
 
-use crate::clerk::Clerk;
 use crate::intake::Intake;
+use crate::queue::Clerk;
 use crate::stop::Stop;
-use crate::{LabError, Queue, View};
+use crate::{Access, LabError, Location};
 use problem::Problem;
 
 /// Open connections have this long to end after a stop was asked for.
@@ -37,9 +36,9 @@ const GRACE: Duration = Duration::from_secs(5);
 /// What `api` takes.
 #[derive(Debug, Args)]
 pub struct ApiArgs {
-    /// The queue's file; it is made where there is none
-    #[arg(long, value_name = "FILE")]
-    pub db: PathBuf,
+    /// The queue: FILE, redis://HOST:PORT/NUMBER or postgres://USER@HOST:PORT/NAME; it is made where there is none
+    #[arg(long, alias = "db", value_name = "QUEUE")]
+    pub queue: Location,
     /// Address to listen on; port 0 lets the kernel choose, and the first line of output says which
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
@@ -49,14 +48,15 @@ pub struct ApiArgs {
 #[derive(Clone)]
 struct Desk {
     intake: Intake,
-    view: Clerk<View>,
+    view: Clerk,
 }
 
 /// Serves until SIGTERM or SIGINT, then lets requests that have begun come to their end.
 pub(crate) async fn serve(args: ApiArgs, out: &mut dyn Write) -> Result<(), LabError> {
     let mut stop = Stop::new()?;
-    drop(Queue::create(&args.db)?);
-    let desk = Desk { intake: Intake::start(args.db.clone())?, view: Clerk::start(args.db, View::open)? };
+    drop(args.queue.open(Access::Make)?);
+    let desk =
+        Desk { intake: Intake::start(args.queue.clone())?, view: Clerk::start(args.queue, Access::Read)? };
     let (listener, address) = listen::listen(args.listen)?;
     // A closed output must not stop the API.
     let _ = writeln!(out, "api: listening on {address}").and_then(|()| out.flush());

@@ -74,7 +74,7 @@ impl TaskRequest {
         if self.key.as_ref().is_some_and(|key| key.is_empty() || key.chars().count() > LONGEST_KEY) {
             return Err(format!("`key` has 1 to {LONGEST_KEY} characters"));
         }
-        Ok(Submission { tag, work: Work { kind, takes }, count, max_failures, key: self.key })
+        Ok(Submission { count, max_failures, key: self.key, ..Submission::new(tag, Work { kind, takes }) })
     }
 }
 
@@ -97,7 +97,8 @@ impl ListRequest {
     pub(super) fn filter(self) -> Result<Filter, Problem> {
         let limit = within("limit", self.limit.unwrap_or(100), LONGEST_LIST)
             .map_err(|mistake| Problem::bad_request(format!("list the tasks: {mistake}")))?;
-        Ok(Filter { tag: self.tag, state: self.state, after: TaskId(self.after.unwrap_or(0)), limit })
+        let after = TaskId(self.after.unwrap_or(0));
+        Ok(Filter { tag: self.tag, state: self.state, after, limit, ..Filter::default() })
     }
 }
 

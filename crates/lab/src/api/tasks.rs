@@ -30,10 +30,11 @@ pub(super) async fn submit(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<Submitted>), Problem> {
     let body = body.map_err(|refusal| Problem::bad_request(format!("read the body: {refusal}")))?;
-    let (status, ids) = match desk.intake.submit(TaskRequest::read(&body)?).await? {
-        Receipt::Created(ids) => (StatusCode::CREATED, ids),
-        Receipt::Known(ids) => (StatusCode::OK, ids),
-        Receipt::Conflict => {
+    let receipts = desk.intake.submit(vec![TaskRequest::read(&body)?]).await?;
+    let (status, ids) = match receipts.into_iter().next() {
+        Some(Receipt::Created(ids)) => (StatusCode::CREATED, ids),
+        Some(Receipt::Known(ids)) => (StatusCode::OK, ids),
+        Some(Receipt::Conflict) | None => {
             return Err(Problem::conflict(
                 "take the task: its `key` was used for tasks with another content",
             ));

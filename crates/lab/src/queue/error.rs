@@ -1,74 +1,78 @@
-//! What can go wrong with the queue's file.
+//! What can go wrong with the queue.
 
-use std::io;
-use std::path::PathBuf;
+use std::error::Error;
+use std::sync::Arc;
 
-use rusqlite::ErrorCode;
+/// What the store said.
+pub type Cause = Arc<dyn Error + Send + Sync>;
 
 /// Why the queue did not answer. Each text continues "could not ...".
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum QueueError {
-    /// No such file, or not any more.
-    #[error("find the queue {}", path.display())]
+    /// There is no such queue, or not any more.
+    #[error("find the queue {queue}")]
     Missing {
-        /// The name that was tried.
-        path: PathBuf,
+        /// Where it should be.
+        queue: String,
         /// What the system said.
         #[source]
-        source: io::Error,
+        source: Cause,
     },
-    /// The file could not be opened as a database.
-    #[error("open the queue {}", path.display())]
+    /// The queue could not be opened or its server could not be reached.
+    #[error("open the queue {queue}")]
     Open {
-        /// The file.
-        path: PathBuf,
-        /// What SQLite said.
+        /// Where it is.
+        queue: String,
+        /// Whether it may be there again by itself.
+        chance: Chance,
+        /// What the store said.
         #[source]
-        source: rusqlite::Error,
+        source: Cause,
     },
-    /// A database, but of something else.
-    #[error("use {} as a queue: it is a database of something else, or of another version", path.display())]
+    /// Something else is there.
+    #[error("use {queue} as a queue: it is a database of something else, or of another version")]
     Foreign {
-        /// The file.
-        path: PathBuf,
+        /// Where.
+        queue: String,
     },
     /// A statement failed.
     #[error("{doing}")]
     Statement {
         /// What was being done.
         doing: &'static str,
-        /// What SQLite said.
+        /// Whether it may succeed later.
+        chance: Chance,
+        /// What the store said.
         #[source]
-        source: rusqlite::Error,
+        source: Cause,
+    },
+    /// What the store holds cannot be read.
+    #[error("understand the queue: {what}")]
+    Garbled {
+        /// What was found.
+        what: String,
     },
     /// The thread that owns the connection has ended.
     #[error("ask the queue: its thread has ended")]
     Stopped,
 }
 
+/// Whether trying again later can help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chance {
+    /// A locked file, a full disk, a server that is down: it may pass.
+    Later,
+    /// A damaged file, a refused password: it will not.
+    Never,
+}
+
 impl QueueError {
-    /// Whether this cannot pass by itself: the file is gone or is no queue.
-    /// A locked file, a full disk or a failing read may pass.
+    /// Whether this cannot pass by itself: the queue is gone, is none or is damaged.
+    /// A locked file, a full disk, a failing read or a server that does not answer may pass.
     pub fn is_lasting(&self) -> bool {
         match self {
-            Self::Missing { .. } | Self::Foreign { .. } | Self::Stopped => true,
-            Self::Open { source, .. } | Self::Statement { source, .. } => {
-                matches!(
-                    source.sqlite_error_code(),
-                    Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt | ErrorCode::PermissionDenied)
-                )
-            }
+            Self::Missing { .. } | Self::Foreign { .. } | Self::Garbled { .. } | Self::Stopped => true,
+            Self::Open { chance, .. } | Self::Statement { chance, .. } => *chance == Chance::Never,
         }
-    }
-}
-
-/// Says what was being done when SQLite refused.
-pub(crate) trait Doing<T> {
-    fn doing(self, doing: &'static str) -> Result<T, QueueError>;
-}
-
-impl<T> Doing<T> for Result<T, rusqlite::Error> {
-    fn doing(self, doing: &'static str) -> Result<T, QueueError> {
-        self.map_err(|source| QueueError::Statement { doing, source })
     }
 }

@@ -1,140 +1,130 @@
-//! The queue: one SQLite file in WAL mode, shared by processes.
+//! The queue: one contract, three stores that keep it.
 //!
 //! ```text
-//!             claim                 complete
-//!   queued ----------> running ---------------> done
-//!     ^                 |   |  fail, too often
-//!     |   fail, wait    |   +------------------> dead
-//!     +-----------------+
-//!                       | lease ended: claimed again, attempt + 1
-//!                       +---> running
+//!             claim                 settle: done
+//!   queued ----------> running ---------------------> done
+//!     ^ ^               |  | failed too often, rejected
+//!     | |  failed, wait |  +------------------------> dead --purge--> purged
+//!     | +--- released --+                              |
+//!     |                 | lease ended: claimed again,  |
+//!     |                 +---> running  attempt + 1     |
+//!     +------------------------- replay --------------+
 //! ```
 //!
-//! Every change is one immediate transaction, so two processes never decide on the same state of a task.
-//! A killed process leaves either the whole transaction or nothing: what was committed is in the page cache of
-//! the kernel, and the write-ahead log is checksummed. The API's connection also syncs each commit
-//! (`synchronous = FULL`) before it acknowledges, so that a promise survives a power cut. The workers' do not: a
-//! completion that a power cut takes back is work done again, not work lost.
+//! Whatever the store is:
+//!
+//! - Every change is atomic: two processes never decide on the same state of a task, and a process that is killed in
+//!   the middle of a change has made all of it or nothing.
+//! - A submission is on the disk when it is answered.
+//! - An attempt's number is its fence: only the newest attempt of a task can end it, and one that ended cannot end
+//!   again. A task has at most one completion.
+//! - Moments come from the caller ([`Millis`]), so all stores behave the same in a test that holds the clock.
 
-mod claim;
+mod attached;
+mod batch;
+mod clerk;
 mod error;
+mod event;
 mod ledger;
-mod settle;
+mod location;
+mod receipt;
+mod sqlite;
 mod stats;
-mod submit;
-mod view;
+mod wanted;
 
-use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
-
-pub(crate) use error::Doing;
-pub use error::QueueError;
+pub(crate) use attached::Attached;
+pub use batch::Batch;
+pub(crate) use clerk::Clerk;
+pub use error::{Cause, Chance, QueueError};
+pub use event::{Cursor, Event, Happened};
 pub use ledger::Ledger;
-pub use settle::Settled;
-pub use stats::Stats;
-pub use submit::Receipt;
-pub use view::View;
+pub use location::{Location, LocationMistake};
+pub use receipt::{Outcome, Receipt, Settled};
+pub use stats::{Count, Scope, Stats};
+pub use wanted::{Kinds, Wanted};
 
-/// Marks the file as a queue of the lab: "sqll".
-const APPLICATION: i32 = 0x7371_6c6c;
-/// Version of the tables.
-const VERSION: i32 = 1;
-/// How long a connection waits for another one's transaction. Shorter than what clients wait for an answer.
-const PATIENCE: Duration = Duration::from_secs(2);
+use crate::{Claim, Filter, Millis, Submission, Tag, Task, TaskId};
 
-/// A connection that changes the queue.
-pub struct Queue {
-    connection: Connection,
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Makes the queue where there is none, then as [`Access::Intake`].
+    Make,
+    /// Puts tasks in: what is answered is on the disk.
+    Intake,
+    /// Takes tasks out and ends them.
+    Work,
+    /// Only reads.
+    Read,
 }
 
-impl Queue {
-    /// Opens the queue, makes it where there is none.
-    pub fn create(path: &Path) -> Result<Self, QueueError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-        let mut queue = Self { connection: open(path, flags)? };
-        let opening = |source| QueueError::Open { path: path.to_owned(), source };
-        queue.connection.pragma_update(None, "journal_mode", "wal").map_err(opening)?;
-        if check(&queue.connection, path).is_ok() {
-            // Nothing to make, so nothing to wait for: an API must start while another process holds the lock.
-            return Ok(queue);
-        }
-        let change = queue.change("make the queue's tables")?;
-        if number(&change, "application_id").map_err(opening)? == 0 && is_empty(&change).map_err(opening)? {
-            change.execute_batch(include_str!("schema.sql")).map_err(opening)?;
-            change.pragma_update(None, "application_id", APPLICATION).map_err(opening)?;
-            change.pragma_update(None, "user_version", VERSION).map_err(opening)?;
-        }
-        change.commit().map_err(opening)?;
-        check(&queue.connection, path)?;
-        Ok(queue)
-    }
+/// A connection to a queue.
+///
+/// An error means that the change was not made, with one exception: a connection that is lost between a change and
+/// its answer. Then a key makes a submission harmless to repeat, an end that is sent again is [`Settled::Known`], and
+/// a claim whose answer was lost ends with its lease.
+pub trait Queue: Send {
+    /// Whether this connection still leads to the queue. One that does not is opened anew by its owner.
+    fn is_attached(&self) -> bool;
 
-    /// Opens an existing queue to put tasks in: each commit is on the disk when it returns.
-    pub fn for_intake(path: &Path) -> Result<Self, QueueError> {
-        Self::existing(path, "full")
-    }
+    /// Whether a change could be made now.
+    fn probe(&mut self) -> Result<(), QueueError>;
 
-    /// Opens an existing queue to work on it.
-    pub fn for_work(path: &Path) -> Result<Self, QueueError> {
-        Self::existing(path, "normal")
-    }
+    /// Puts all submissions in, in one change: with an error none of them is in.
+    fn submit(&mut self, batch: &[Submission], now: Millis) -> Result<Vec<Receipt>, QueueError>;
 
-    fn existing(path: &Path, synchronous: &str) -> Result<Self, QueueError> {
-        let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        check(&connection, path)?;
-        connection
-            .pragma_update(None, "synchronous", synchronous)
-            .map_err(|source| QueueError::Open { path: path.to_owned(), source })?;
-        Ok(Self { connection })
-    }
+    /// Takes up to `wanted.slots` tasks until `now + wanted.lease`: first those whose lease has ended, then those that
+    /// are due, the highest priority first, and in it the longest waiting.
+    fn claim(&mut self, wanted: &Wanted, now: Millis) -> Result<Vec<Claim>, QueueError>;
 
-    /// Whether a change could be made now: takes the write lock and gives it back.
-    pub fn try_lock(&mut self) -> Result<(), QueueError> {
-        self.change("take the queue's write lock")?.rollback().doing("give the write lock back")
-    }
+    /// Holds the claims until `now + lease`. Returns those that were lost: another worker has them, or they ended.
+    fn renew(&mut self, claims: &[Claim], lease: Duration, now: Millis) -> Result<Vec<TaskId>, QueueError>;
 
-    fn change(&mut self, doing: &'static str) -> Result<Transaction<'_>, QueueError> {
-        self.connection.transaction_with_behavior(TransactionBehavior::Immediate).doing(doing)
-    }
+    /// Ends attempts, in one change. The answers are in the order of the ends.
+    fn settle(
+        &mut self,
+        worker: &str,
+        ends: &[(Claim, Outcome)],
+        now: Millis,
+    ) -> Result<Vec<Settled>, QueueError>;
+
+    /// Puts dead tasks back: their failures start from 0 and they have no deadline any more. Returns those that were
+    /// dead; others are left as they are.
+    fn replay(&mut self, dead: &[TaskId], now: Millis) -> Result<Vec<TaskId>, QueueError>;
+
+    /// Throws dead tasks away. They stay in the ledger. Returns those that were dead; others are left as they are.
+    fn purge(&mut self, dead: &[TaskId], now: Millis) -> Result<Vec<TaskId>, QueueError>;
+
+    /// One task.
+    fn task(&mut self, id: TaskId) -> Result<Option<Task>, QueueError>;
+
+    /// The tasks that pass the filter, by number. The dead letters are those in [`crate::State::Dead`].
+    fn tasks(&mut self, filter: &Filter) -> Result<Vec<Task>, QueueError>;
+
+    /// How far a batch is; none when no task belongs to it. Its results are [`Queue::tasks`] of the batch.
+    fn batch(&mut self, batch: &Tag) -> Result<Option<Batch>, QueueError>;
+
+    /// The figures, all of the same moment. A task is `stuck` when its lease ended more than `stuck_after` ago.
+    fn stats(&mut self, scope: &Scope, stuck_after: Duration, now: Millis) -> Result<Stats, QueueError>;
+
+    /// The kept counts by tag and kind, in no order.
+    fn counts(&mut self) -> Result<Vec<Count>, QueueError>;
+
+    /// The account of every task, of one tag or of all. Reads every task.
+    fn ledger(&mut self, tag: Option<&Tag>) -> Result<Ledger, QueueError>;
+
+    /// What happened after `cursor`, the oldest first, at most `limit`. Nothing is left out and nothing comes twice,
+    /// also while others write; the events of one task are in their order.
+    fn events(&mut self, after: &Cursor, limit: u32) -> Result<Vec<Event>, QueueError>;
+
+    /// The place after the newest event.
+    fn newest(&mut self) -> Result<Cursor, QueueError>;
+
+    /// A note that the parts of the lab keep beside the tasks, such as how far the reports to an outside service are.
+    fn note(&mut self, name: &str) -> Result<Option<String>, QueueError>;
+
+    /// Writes a note if it still is what the caller believes (none: there is none). Returns whether it did.
+    fn set_note(&mut self, name: &str, believed: Option<&str>, value: &str) -> Result<bool, QueueError>;
 }
-
-fn open(path: &Path, flags: OpenFlags) -> Result<Connection, QueueError> {
-    if !flags.contains(OpenFlags::SQLITE_OPEN_CREATE) {
-        // SQLite only says "unable to open database file".
-        std::fs::metadata(path).map_err(|source| QueueError::Missing { path: path.to_owned(), source })?;
-    }
-    let opening = |source| QueueError::Open { path: path.to_owned(), source };
-    let connection =
-        Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(opening)?;
-    connection.busy_timeout(PATIENCE).map_err(opening)?;
-    connection.set_prepared_statement_cache_capacity(32);
-    Ok(connection)
-}
-
-fn check(connection: &Connection, path: &Path) -> Result<(), QueueError> {
-    let opening = |source| QueueError::Open { path: path.to_owned(), source };
-    let ours = number(connection, "application_id").map_err(opening)? == APPLICATION
-        && number(connection, "user_version").map_err(opening)? == VERSION;
-    if ours { Ok(()) } else { Err(QueueError::Foreign { path: path.to_owned() }) }
-}
-
-fn number(connection: &Connection, pragma: &str) -> rusqlite::Result<i32> {
-    connection.pragma_query_value(None, pragma, |row| row.get(0))
-}
-
-fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
-    connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))
-}
-
-/// Adds one to a kept count.
-fn count(change: &Transaction<'_>, tag: &str, name: &str) -> Result<(), QueueError> {
-    let add =
-        "INSERT INTO tally (tag, name, n) VALUES (?1, ?2, 1) ON CONFLICT (tag, name) DO UPDATE SET n = n + 1";
-    change.prepare_cached(add).and_then(|mut add| add.execute([tag, name])).doing("count")?;
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,21 +1,42 @@
-//! The queue's figures, read from its file alone: they are there while the API is not.
+//! The queue's figures, read from its store alone: they are there while the API is not.
 
-use std::time::Duration;
-
-use rusqlite::params;
 use serde::{Deserialize, Serialize};
 
-use super::{Doing, QueueError, View};
 use crate::{Millis, Tag};
 
 /// Waiting times are those of this many newest completions.
-const NEWEST: u32 = 200;
+pub(super) const NEWEST: u32 = 200;
+
+/// Which tasks to look at. Nothing said: all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// Only this tag.
+    pub tag: Option<Tag>,
+    /// Only kinds with this name.
+    pub kind: Option<String>,
+}
+
+/// A kept count of one tag and kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Count {
+    /// The tag.
+    pub tag: String,
+    /// Name of the kind.
+    pub kind: String,
+    /// A state (`queued`, `running`, `done`, `dead`, `purged`), or `retries`, `duplicates`, `fenced`, `late`.
+    pub name: String,
+    /// How many.
+    pub n: u64,
+}
 
 /// The queue at one moment. Counts are of tasks, times in seconds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stats {
     /// The tag that was asked for; none: all tags.
     pub tag: Option<String>,
+    /// The kind that was asked for; none: all kinds.
+    #[serde(default)]
+    pub kind: Option<String>,
     /// All tasks that were ever put in.
     pub total: u64,
     /// Waiting for a worker or for their next try.
@@ -26,6 +47,8 @@ pub struct Stats {
     pub done: u64,
     /// In the dead-letter queue.
     pub dead: u64,
+    /// Thrown away from the dead-letter queue.
+    pub purged: u64,
     /// Work that is left: queued and running.
     pub depth: u64,
     /// Running, but the lease has ended and nobody took the task over.
@@ -36,6 +59,8 @@ pub struct Stats {
     pub duplicates: u64,
     /// Ends of attempts that were refused because another attempt had the task.
     pub fenced: u64,
+    /// Tasks that ended after their deadline, done or dead.
+    pub late: u64,
     /// Age of the oldest queued task; none when nothing is queued.
     pub oldest_queued_s: Option<f64>,
     /// Median time from submission to the start of the attempt that completed, over the last 200 completions.
@@ -44,84 +69,47 @@ pub struct Stats {
     pub waiting_p95_s: Option<f64>,
 }
 
-impl View {
-    /// The figures, of one tag or of all. A task is `stuck` when its lease ended more than `stuck_after` ago.
-    pub fn stats(&self, tag: Option<&Tag>, stuck_after: Duration, now: Millis) -> Result<Stats, QueueError> {
-        // One read transaction: all figures are of the same moment.
-        let read = self.connection.unchecked_transaction().doing("read the queue's figures")?;
-        let tag = tag.map(Tag::as_str);
-        let mut stats = Stats {
-            tag: tag.map(str::to_owned),
-            total: 0,
-            queued: 0,
-            running: 0,
-            done: 0,
-            dead: 0,
-            depth: 0,
-            stuck: 0,
-            retries: 0,
-            duplicates: 0,
-            fenced: 0,
-            oldest_queued_s: None,
-            waiting_p50_s: None,
-            waiting_p95_s: None,
-        };
-        let mut tally = read
-            .prepare_cached("SELECT name, sum(n) FROM tally WHERE ?1 IS NULL OR tag = ?1 GROUP BY name")
-            .doing("read the tally")?;
-        let rows = tally
-            .query_map([tag], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))
-            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .doing("read the tally")?;
-        for (name, n) in rows {
-            let n = n.cast_unsigned();
+/// What a store reads for [`Stats`] beside the kept counts.
+pub(super) struct Reading {
+    /// Running, with a lease that ended too long ago.
+    pub(super) stuck: u64,
+    /// When the oldest queued task was put in.
+    pub(super) oldest: Option<Millis>,
+    /// Waiting times of the newest completions in milliseconds, in any order.
+    pub(super) waits: Vec<i64>,
+}
+
+impl Stats {
+    /// The figures of `scope` from kept counts, which are those of the scope, and what else was read.
+    pub(super) fn of(
+        scope: &Scope,
+        counts: impl IntoIterator<Item = (String, u64)>,
+        mut reading: Reading,
+        now: Millis,
+    ) -> Self {
+        let tag = scope.tag.as_ref().map(|tag| tag.as_str().to_owned());
+        let mut stats = Self { tag, kind: scope.kind.clone(), stuck: reading.stuck, ..Self::default() };
+        for (name, n) in counts {
             match name.as_str() {
-                "queued" => stats.queued = n,
-                "running" => stats.running = n,
-                "done" => stats.done = n,
-                "dead" => stats.dead = n,
-                "retries" => stats.retries = n,
-                "duplicates" => stats.duplicates = n,
-                "fenced" => stats.fenced = n,
+                "queued" => stats.queued += n,
+                "running" => stats.running += n,
+                "done" => stats.done += n,
+                "dead" => stats.dead += n,
+                "purged" => stats.purged += n,
+                "retries" => stats.retries += n,
+                "duplicates" => stats.duplicates += n,
+                "fenced" => stats.fenced += n,
+                "late" => stats.late += n,
                 _ => {}
             }
         }
         stats.depth = stats.queued + stats.running;
-        stats.total = stats.depth + stats.done + stats.dead;
-        stats.stuck = read
-            .query_row(
-                "SELECT count(*) FROM tasks WHERE state = 'running' AND lease_until < ?1 AND (?2 IS NULL OR tag = ?2)",
-                params![now.minus(stuck_after).0, tag],
-                |row| row.get::<_, i64>(0),
-            )
-            .doing("look for stuck tasks")?
-            .cast_unsigned();
-        stats.oldest_queued_s = self.oldest(tag)?.map(|created| now.seconds_since(created));
-        let waits = self.waits(tag)?;
-        stats.waiting_p50_s = rank(&waits, 50);
-        stats.waiting_p95_s = rank(&waits, 95);
-        Ok(stats)
-    }
-
-    fn oldest(&self, tag: Option<&str>) -> Result<Option<Millis>, QueueError> {
-        // A lookup in the index for each tag that has queued tasks, never a scan of the tasks.
-        let look = "SELECT min((SELECT min(created) FROM tasks WHERE state = 'queued' AND tag = tally.tag))
-                    FROM tally WHERE name = 'queued' AND n > 0 AND (?1 IS NULL OR tag = ?1)";
-        let oldest = self.connection.query_row(look, [tag], |row| row.get::<_, Option<i64>>(0));
-        Ok(oldest.doing("look for the oldest task")?.map(Millis))
-    }
-
-    /// Milliseconds, ascending.
-    fn waits(&self, tag: Option<&str>) -> Result<Vec<i64>, QueueError> {
-        let (tag_is, doing) =
-            (if tag.is_some() { "tag = ?1" } else { "?1 IS NULL" }, "read the newest completions");
-        let look =
-            format!("SELECT waited FROM completions WHERE {tag_is} ORDER BY number DESC LIMIT {NEWEST}");
-        let mut look = self.connection.prepare_cached(&look).doing(doing)?;
-        let mut waits: Vec<i64> =
-            look.query_map([tag], |row| row.get(0)).and_then(Iterator::collect).doing(doing)?;
-        waits.sort_unstable();
-        Ok(waits)
+        stats.total = stats.depth + stats.done + stats.dead + stats.purged;
+        stats.oldest_queued_s = reading.oldest.map(|created| now.seconds_since(created));
+        reading.waits.sort_unstable();
+        stats.waiting_p50_s = rank(&reading.waits, 50);
+        stats.waiting_p95_s = rank(&reading.waits, 95);
+        stats
     }
 }
 

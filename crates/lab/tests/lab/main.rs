@@ -5,6 +5,8 @@
 mod api;
 mod chaos;
 mod client;
+mod contract;
 mod process;
 mod reading;
+mod store;
 mod worker;

@@ -65,7 +65,7 @@ impl Site {
 
     pub(crate) fn start(&self, arguments: &[&str]) -> Process {
         let db = self.db();
-        let mut command = lab(&[arguments, &["--db", path(&db)]].concat());
+        let mut command = lab(&[arguments, &["--queue", path(&db)]].concat());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         Process { child, output }
@@ -74,7 +74,7 @@ impl Site {
     /// A command that ends by itself.
     pub(crate) fn ask(&self, arguments: &[&str]) -> Output {
         let db = self.db();
-        lab(&[arguments, &["--db", path(&db)]].concat()).output().unwrap()
+        lab(&[arguments, &["--queue", path(&db)]].concat()).output().unwrap()
     }
 
     /// The JSON of `stats` or `ledger`.

@@ -16,7 +16,7 @@ fn the_figures_are_there_while_the_api_is_not() {
     let text = String::from_utf8(site.ask(&["stats"]).stdout).unwrap();
     assert!(text.contains("queued         5\n"), "{text}");
     let text = String::from_utf8(site.ask(&["ledger"]).stdout).unwrap();
-    assert_eq!(text, "5 sent = 0 done + 0 dead + 5 open; 0 twice, 0 lost: conserved\n");
+    assert_eq!(text, "5 sent = 0 done + 0 dead + 0 purged + 5 open; 0 twice, 0 lost: conserved\n");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use rustix::process::Signal;
-use squall_lab::Queue;
+use squall_lab::{Access, Location};
 
 use crate::client::submit;
 use crate::process::{Site, now, until};
@@ -57,7 +57,7 @@ fn a_paused_worker_comes_back_too_late_and_is_refused() {
     until("it is paused, and not in the middle of a change, which would lock the queue", SOON, || {
         paused.signal(Signal::STOP);
         until("it is paused", SOON, || (paused.state() == 'T').then_some(()));
-        let free = Queue::for_work(&site.db()).and_then(|mut queue| queue.try_lock()).ok();
+        let free = Location::File(site.db()).open(Access::Work).and_then(|mut queue| queue.probe()).ok();
         if free.is_none() {
             paused.signal(Signal::CONT);
         }

@@ -1,36 +1,29 @@
 //! One thread that owns a connection and answers questions in turn, so that no async task waits for a disk.
 
-use std::path::PathBuf;
-
 use tokio::sync::{mpsc, oneshot};
 
-use crate::attached::{Attached, Opener};
-use crate::{LabError, QueueError};
+use super::{Access, Attached, Location, Queue, QueueError};
+use crate::LabError;
 
-type Question<T> = Box<dyn FnOnce(&mut Attached<T>) + Send>;
+type Question = Box<dyn FnOnce(&mut Attached) + Send>;
 
 /// Questions that may wait at the same time; more wait outside.
 const WAITING: usize = 256;
 
 /// Asks the thread.
-pub(crate) struct Clerk<T> {
-    questions: mpsc::Sender<Question<T>>,
+#[derive(Clone)]
+pub(crate) struct Clerk {
+    questions: mpsc::Sender<Question>,
 }
 
-impl<T> Clone for Clerk<T> {
-    fn clone(&self) -> Self {
-        Self { questions: self.questions.clone() }
-    }
-}
-
-impl<T: Send + 'static> Clerk<T> {
+impl Clerk {
     /// Starts the thread. It ends when the last clerk is dropped.
-    pub(crate) fn start(path: PathBuf, open: Opener<T>) -> Result<Self, LabError> {
-        let (questions, mut waiting) = mpsc::channel::<Question<T>>(WAITING);
-        let mut attached = Attached::new(path, open);
+    pub(crate) fn start(location: Location, access: Access) -> Result<Self, LabError> {
+        let (questions, mut waiting) = mpsc::channel::<Question>(WAITING);
         std::thread::Builder::new()
             .name("queue".into())
             .spawn(move || {
+                let mut attached = Attached::new(location, access);
                 while let Some(question) = waiting.blocking_recv() {
                     question(&mut attached);
                 }
@@ -42,7 +35,7 @@ impl<T: Send + 'static> Clerk<T> {
     /// The answer of `question`, asked after all those before it.
     pub(crate) async fn ask<R: Send + 'static>(
         &self,
-        question: impl FnOnce(&mut T) -> Result<R, QueueError> + Send + 'static,
+        question: impl FnOnce(&mut dyn Queue) -> Result<R, QueueError> + Send + 'static,
     ) -> Result<R, QueueError> {
         let (reply, answer) = oneshot::channel();
         let asked = self.questions.send(Box::new(move |attached| {
