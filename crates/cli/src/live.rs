@@ -11,8 +11,12 @@ mod progress;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use squall_model::event::{Event, EventKind, FaultRef, Mode, Offset, Phase, RunStarted};
+use squall_model::conservation::describe;
+use squall_model::event::{
+    Blame, Event, EventKind, FaultRef, GroupsCompared, Mode, Offset, Phase, RunStarted,
+};
 use squall_model::measure::Outcome;
+use squall_model::stage::StageOutcome;
 
 pub(crate) use self::ending::Ending;
 pub(crate) use self::progress::{Progress, TICK, style};
@@ -54,6 +58,9 @@ pub(crate) struct Live {
     measures: Vec<String>,
     last: BTreeMap<String, Outcome>,
     shown: Option<Offset>,
+    /// How many stages a rollout has.
+    stages: usize,
+    is_ledger_lost: bool,
     /// The faults that are on, and their deadlines.
     pub(crate) active: Vec<(FaultRef, Offset)>,
     /// How the run ended.
@@ -74,11 +81,17 @@ impl Live {
             EventKind::RunStarted(start) => {
                 self.begin(start);
                 let plan = &start.plan;
-                let dry = if start.mode == Mode::Dry { "; dry run, nothing is changed" } else { "" };
-                say("started", Tone::Quiet, format!("{}, seed {}{dry}", plan.name, plan.seed));
+                let mode = match start.mode {
+                    Mode::Real => "",
+                    Mode::Dry => "; dry run, nothing is changed",
+                    Mode::Control => "; control run, nothing is broken",
+                };
+                say("started", Tone::Quiet, format!("{}, seed {}{mode}", plan.name, plan.seed));
             }
             EventKind::PhaseEntered { phase } => self.phase = Some(*phase),
             EventKind::PhaseEnded { .. } | EventKind::FaultRequested { .. } | EventKind::LoadSampled(_) => {}
+            EventKind::LedgerRead { .. } => self.is_ledger_lost = false,
+            EventKind::LedgerUnreadable { .. } if self.is_ledger_lost => {}
             EventKind::InstanceStarted { instance, pid } => {
                 say("started", Tone::Quiet, format!("{instance} (pid {pid})"));
             }
@@ -86,7 +99,8 @@ impl Live {
                 say("ended", Tone::Quiet, format!("{instance}: {how}"));
             }
             EventKind::Read(reading) => {
-                self.last.insert(reading.measure.clone(), reading.outcome.clone());
+                let name = of(&reading.measure, reading.instance.as_deref());
+                self.last.insert(name, reading.outcome.clone());
                 let is_due = self.shown.is_none_or(|shown| at.0 >= shown.0 + self.every);
                 if is_due && self.last.len() == self.measures.len() {
                     self.shown = Some(at);
@@ -96,15 +110,22 @@ impl Live {
             // Without measures there is no steady state to speak of.
             EventKind::SteadyStateMet { .. } | EventKind::Recovered { .. } if self.measures.is_empty() => {}
             EventKind::SteadyStateMet { baselines } => {
-                let all: Vec<String> =
-                    baselines.iter().map(|b| format!("{} {}", b.measure, b.median)).collect();
+                let all: Vec<String> = baselines
+                    .iter()
+                    .map(|b| {
+                        let what = of(&b.measure, b.instance.as_deref());
+                        format!("{what} {}", b.median)
+                    })
+                    .collect();
                 say("steady", Tone::Good, all.join(", "));
             }
-            EventKind::ExpectationMissed { measure, outcome, expect } => {
-                say("missed", Tone::Worry, format!("{measure} {outcome}, expected {expect}"));
+            EventKind::ExpectationMissed { measure, instance, outcome, expect } => {
+                let what = of(measure, instance.as_deref());
+                say("missed", Tone::Worry, format!("{what} {outcome}, expected {expect}"));
             }
-            EventKind::ExpectationMet { measure, outcome } => {
-                say("met", Tone::Good, format!("{measure} {outcome}, as expected again"));
+            EventKind::ExpectationMet { measure, instance, outcome } => {
+                let what = of(measure, instance.as_deref());
+                say("met", Tone::Good, format!("{what} {outcome}, as expected again"));
             }
             EventKind::FaultWaited { fault, condition } => {
                 say("waiting", Tone::Quiet, format!("{fault} waits for {condition}"));
@@ -149,10 +170,53 @@ impl Live {
                     format!("{service}: planned with {planned} instances, found {found}"),
                 );
             }
-            EventKind::AbortTriggered { measure, outcome, when, breaches } => {
+            EventKind::AbortTriggered { measure, instance, outcome, when, breaches } => {
+                let what = of(measure, instance.as_deref());
                 let text =
-                    format!("{measure} {outcome} breaches {when}, {breaches} in a row: undoing everything");
+                    format!("{what} {outcome} breaches {when}, {breaches} in a row: undoing everything");
                 say("aborted", Tone::Bad, text);
+            }
+            EventKind::StageEntered { stage, share } => {
+                let number = u64::from(*stage) + 1;
+                say("stage", Tone::Quiet, format!("{number} of {}: {share}", self.stages));
+            }
+            EventKind::StageEnded { stage, outcome, reasons } => {
+                let number = u64::from(*stage) + 1;
+                let tone = if *outcome == StageOutcome::Passed { Tone::Good } else { Tone::Worry };
+                say("stage", tone, format!("{number} of {} {outcome}", self.stages));
+                for reason in reasons {
+                    say("", tone, reason.clone());
+                }
+            }
+            EventKind::DeviationDetected { measure, instance, after } => {
+                let what = of(measure, instance.as_deref());
+                say("detected", Tone::Worry, format!("by {what}, {} after the injection", short(after.0)));
+            }
+            EventKind::GroupsCompared(GroupsCompared { measure, hit, control, blame, .. }) => {
+                let tone = if *blame == Blame::Needless { Tone::Good } else { Tone::Worry };
+                let text = format!("{measure}: {hit} where a fault hit, {control} where none did");
+                say("compared", tone, text);
+            }
+            EventKind::BacklogDrained { measure, after, peak, level } => {
+                let text = format!("{measure} back at {level} after {}, from {peak}", short(after.0));
+                say("drained", Tone::Good, text);
+            }
+            EventKind::BacklogLeft { measure, within, now, level } => {
+                let text = format!("{measure} is {now} after {within}, and was {level} at most before");
+                say("missed", Tone::Worry, text);
+            }
+            EventKind::LedgerUnreadable { why, .. } => {
+                self.is_ledger_lost = true;
+                say("missed", Tone::Worry, format!("the ledger cannot be read: {why}"));
+            }
+            EventKind::ConservationJudged { balance, violations, after } => {
+                let counts = describe(balance);
+                if violations.is_empty() {
+                    let text = format!("everything adds up after {}: {counts}", short(after.0));
+                    say("conserved", Tone::Good, text);
+                } else {
+                    say("missed", Tone::Bad, format!("{}: {counts}", violations.join(", ")));
+                }
             }
             EventKind::HaltRequested { by } => {
                 say("halted", Tone::Worry, format!("asked for by {by}: undoing everything"));
@@ -192,13 +256,23 @@ impl Live {
         self.most = start.plan.worst_case().0;
         self.every = SHORTEST.max(self.most / MOST_READING_LINES);
         self.mode = start.mode;
-        self.measures = start.plan.measures.iter().map(|measure| measure.name.clone()).collect();
+        self.stages = start.plan.stages.len();
+        self.measures =
+            start.plan.series().into_iter().map(|(measure, instance)| of(&measure.name, instance)).collect();
     }
 
     /// Every measure's last reading, in the order of the file.
     fn readings(&self) -> String {
         let of = |name: &String| self.last.get(name).map(|outcome| format!("{name} {outcome}"));
         self.measures.iter().filter_map(of).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// A measure, of one instance where it is read for each.
+fn of(measure: &str, instance: Option<&str>) -> String {
+    match instance {
+        Some(instance) => format!("{measure} of {instance}"),
+        None => measure.to_owned(),
     }
 }
 

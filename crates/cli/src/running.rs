@@ -151,7 +151,7 @@ fn verdict_block(ending: &Ending) -> String {
     let style = match ending.verdict {
         Verdict::Held => Style::new().black().on_green().bold(),
         Verdict::Deviated | Verdict::Aborted => Style::new().black().on_yellow().bold(),
-        Verdict::Unsteady | Verdict::Halted => Style::new().black().on_cyan().bold(),
+        Verdict::Inconclusive | Verdict::Unsteady | Verdict::Halted => Style::new().black().on_cyan().bold(),
         Verdict::Error | Verdict::Dirty => Style::new().white().on_red().bold(),
     };
     ending.with(&format!(" {} ", ending.verdict).style(style).to_string())

@@ -135,6 +135,11 @@ impl Filling {
             Reference::Instance => {
                 instance.map(str::to_owned).ok_or(FillError::Misplaced { reference: "{name}" })
             }
+            Reference::OwnPort => match instance {
+                Some(instance) => self.port(instance).map(|port| port.to_string()),
+                None => Err(FillError::Misplaced { reference: "{own-port}" }),
+            },
+            Reference::Pid => Err(FillError::Misplaced { reference: "{pid}" }),
             Reference::Count => Err(FillError::Misplaced { reference: "{count}" }),
             Reference::Port(name) => self.port(name).map(|port| port.to_string()),
             Reference::Env(name) => {

@@ -137,7 +137,7 @@ fn site(plan: &Plan, planned: &PlannedFault, service: Option<&Service>, filling:
     let targets = instances.iter().filter(|one| chosen.contains(&one.name)).filter_map(Target::of);
     let length = planned.windows.first().map(|window| window.until.0.saturating_sub(window.from.0));
     Site {
-        fault: FaultRef { name: planned.name.clone(), window: 0 },
+        fault: FaultRef { name: planned.name.clone(), stage: None, window: 0 },
         run: RunId::new(),
         service: service.cloned(),
         targets: targets.collect(),

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::conservation::Counts;
 use crate::id::RunId;
 use crate::measure::Outcome;
 use crate::plan::Plan;
+use crate::stage::{Share, StageOutcome};
 use crate::unit::Span;
 use crate::verdict::Verdict;
 
@@ -68,6 +70,9 @@ pub enum EventKind {
     ExpectationMissed {
         /// The measure.
         measure: String,
+        /// The instance, of a measure that is read for each.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        instance: Option<String>,
         /// What was read.
         outcome: Outcome,
         /// What was expected, as written.
@@ -77,6 +82,9 @@ pub enum EventKind {
     ExpectationMet {
         /// The measure.
         measure: String,
+        /// The instance, of a measure that is read for each.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        instance: Option<String>,
         /// What was read.
         outcome: Outcome,
     },
@@ -173,12 +181,88 @@ pub enum EventKind {
     AbortTriggered {
         /// The measure.
         measure: String,
+        /// The instance, of a measure that is read for each.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        instance: Option<String>,
         /// The last reading.
         outcome: Outcome,
         /// The threshold, as written.
         when: String,
         /// Breaches in a row.
         breaches: u32,
+    },
+    /// A stage of a rollout began: the phases from `FAULT_INJECTION` to `POST_VALIDATION` follow, once more.
+    StageEntered {
+        /// Which, from 0.
+        stage: u32,
+        /// How much is hit.
+        share: Share,
+    },
+    /// A stage of a rollout ended.
+    StageEnded {
+        /// Which, from 0.
+        stage: u32,
+        /// How.
+        outcome: StageOutcome,
+        /// Why it did not pass.
+        reasons: Vec<String>,
+    },
+    /// The first reading that was not as expected after the faults began, once in each stage.
+    DeviationDetected {
+        /// The measure.
+        measure: String,
+        /// The instance, of a measure that is read for each.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        instance: Option<String>,
+        /// From the first injection to the time that the reading speaks of.
+        after: Span,
+    },
+    /// The instances that were hit and the untouched ones, compared by the same measure at the same time.
+    GroupsCompared(GroupsCompared),
+    /// The backlog was back at its level of the baseline.
+    BacklogDrained {
+        /// The measure.
+        measure: String,
+        /// From the last undo.
+        after: Span,
+        /// The largest reading since the faults began.
+        peak: Outcome,
+        /// The largest reading of the baseline.
+        level: Outcome,
+    },
+    /// The backlog was not back at its level of the baseline in time.
+    BacklogLeft {
+        /// The measure.
+        measure: String,
+        /// The time that it had.
+        within: Span,
+        /// The last reading.
+        now: Outcome,
+        /// The largest reading of the baseline.
+        level: Outcome,
+    },
+    /// The ledger was read.
+    LedgerRead {
+        /// When it was asked for.
+        asked: Offset,
+        /// What it says.
+        counts: Counts,
+    },
+    /// The ledger could not be read.
+    LedgerUnreadable {
+        /// When it was asked for.
+        asked: Offset,
+        /// Why.
+        why: String,
+    },
+    /// Whether everything that was sent became something, once; said when the load has ended.
+    ConservationJudged {
+        /// What the run did: the balance at the end.
+        balance: Counts,
+        /// What is wrong with it, a phrase each; empty: it adds up.
+        violations: Vec<String>,
+        /// From the end of the load to the look that decided.
+        after: Span,
     },
     /// A person or a signal asked for the end.
     HaltRequested {
@@ -245,6 +329,8 @@ pub enum Mode {
     Real,
     /// All but the changes (shadow mode).
     Dry,
+    /// Without its faults: what the system does when nothing is done to it.
+    Control,
 }
 
 /// The phases of a run, in their order.
@@ -273,6 +359,9 @@ pub enum Phase {
 pub struct FaultRef {
     /// Its name in the experiment.
     pub name: String,
+    /// The stage of a rollout, from 0; `None`: the run has no stages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<u32>,
     /// The window, from 0.
     pub window: u32,
 }
@@ -284,6 +373,9 @@ pub struct Reading {
     /// The measure.
     #[serde(rename = "m")]
     pub measure: String,
+    /// The instance, of a measure that is read for each.
+    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
     /// What came of it.
     #[serde(rename = "is")]
     pub outcome: Outcome,
@@ -298,10 +390,52 @@ pub struct Reading {
 pub struct Baseline {
     /// The measure.
     pub measure: String,
+    /// The instance, of a measure that is read for each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
     /// The median, as an outcome so that it has its unit.
     pub median: Outcome,
     /// Number of readings.
     pub n: u32,
+}
+
+/// The instances that were hit beside the untouched ones.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct GroupsCompared {
+    /// The measure.
+    pub measure: String,
+    /// The stage of a rollout, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<u32>,
+    /// Of the instances that were hit.
+    pub hit: Misses,
+    /// Of the untouched ones.
+    pub control: Misses,
+    /// What follows.
+    pub blame: Blame,
+}
+
+/// Readings that were not as expected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Misses {
+    /// Not as expected.
+    pub missed: u32,
+    /// Of so many.
+    pub readings: u32,
+}
+
+/// Whether a deviation can be blamed on the faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Blame {
+    /// There is none.
+    Needless,
+    /// Those that were hit left what is expected, and further than the untouched ones.
+    Faults,
+    /// The untouched ones left it as well, and as far as can be told no less.
+    Unclear,
 }
 
 /// What the load did in a stretch of time.
@@ -326,10 +460,28 @@ pub struct LoadSample {
 
 impl fmt::Display for FaultRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.window {
-            0 => f.write_str(&self.name),
-            window => write!(f, "{} (window {})", self.name, u64::from(window) + 1),
+        let (name, number) = (&self.name, |from_zero: u32| u64::from(from_zero) + 1);
+        match (self.stage, self.window) {
+            (None, 0) => f.write_str(name),
+            (None, window) => write!(f, "{name} (window {})", number(window)),
+            (Some(stage), 0) => write!(f, "{name} (stage {})", number(stage)),
+            (Some(stage), window) => {
+                write!(f, "{name} (stage {}, window {})", number(stage), number(window))
+            }
         }
+    }
+}
+
+impl Misses {
+    /// The share of readings that were not as expected, from 0 to 1.
+    pub fn share(self) -> f64 {
+        f64::from(self.missed) / f64::from(self.readings.max(1))
+    }
+}
+
+impl fmt::Display for Misses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} readings missed", self.missed, self.readings)
     }
 }
 

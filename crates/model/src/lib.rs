@@ -2,10 +2,12 @@
 //!
 //! Plain data, nothing that waits, reads or writes. Three families, each made from the one before it:
 //!
-//! - what is *meant*: [`plan::Plan`] with its [`target`], [`fault`]s, [`measure`]s and [`load`];
+//! - what is *meant*: [`plan::Plan`] with its [`target`], [`fault`]s, [`measure`]s, [`stage`]s, [`load`] and
+//!   [`conservation`];
 //! - what is *owed*: [`undo::Undo`], written down before the change that it undoes;
 //! - what is *recorded*: [`event::Event`]s, which end in a [`verdict::Verdict`].
 
+pub mod conservation;
 pub mod event;
 pub mod fault;
 pub mod id;
@@ -13,6 +15,7 @@ pub mod load;
 pub mod measure;
 pub mod plan;
 pub mod record;
+pub mod stage;
 pub mod target;
 pub mod template;
 pub mod undo;

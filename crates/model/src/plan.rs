@@ -1,10 +1,14 @@
 //! A plan: what an experiment means, with nothing left to decide.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
+use crate::conservation::Conservation;
 use crate::fault::Fault;
 use crate::load::Load;
 use crate::measure::{Expect, Measure};
+use crate::stage::{Share, Stage};
 use crate::target::{Inventory, Target};
 use crate::unit::Span;
 
@@ -39,12 +43,18 @@ pub struct Plan {
     pub load: Option<Load>,
     /// The steady-state hypothesis.
     pub measures: Vec<Measure>,
+    /// What must add up when all is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conservation: Option<Conservation>,
     /// Length of the baseline.
     pub baseline: Span,
-    /// Length of the time in which faults are injected and watched.
+    /// Length of the time in which faults are injected and watched; with stages, that of each.
     pub duration: Span,
     /// The faults, in the order of the file.
     pub faults: Vec<PlannedFault>,
+    /// The stages of a rollout, in their order; empty: the faults are injected once, in full.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<Stage>,
     /// How soon the steady state must be back.
     pub recovery: Recovery,
 }
@@ -59,7 +69,7 @@ pub struct PlannedFault {
     pub fault: Fault,
     /// Where; `None` for the host.
     pub on: Option<Selection>,
-    /// When, counted from the end of the baseline, in order and without overlap.
+    /// When, counted from the end of the baseline or from the start of each stage, in order and without overlap.
     pub windows: Vec<Window>,
     /// A window waits for this before it begins.
     pub when: Option<Condition>,
@@ -98,20 +108,45 @@ pub struct Condition {
 }
 
 /// How soon the system must be itself again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Recovery {
     /// From the last undo.
     pub within: Span,
     /// Every measure as expected for so long counts as steady.
     pub steady_for: Span,
+    /// The measure that is the backlog: it must be back at its level of the baseline within the same time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backlog: Option<String>,
+}
+
+/// On which side of a comparison an instance is while faults are on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Group {
+    /// A fault hits it.
+    Hit,
+    /// It is like those that are hit, and nothing is done to it.
+    Control,
 }
 
 impl Plan {
     /// The longest that a run may take, without the time that undoing takes.
     pub fn worst_case(&self) -> Span {
-        let lag = self.lag();
-        Span(self.baseline.0 + self.duration.0 + self.recovery.within.0 + lag.0 * 2)
+        let held: std::time::Duration = self.stages.iter().map(|stage| stage.hold.0).sum();
+        let recovery = (self.recovery.within.0 + self.lag().0) * self.rounds();
+        let settling = self.conservation.as_ref().map(|book| book.within.0).unwrap_or_default();
+        Span(self.baseline.0 + self.lag().0 + self.watched().0 + recovery + held + settling)
+    }
+
+    /// The time in which faults may be on, over all stages.
+    pub fn watched(&self) -> Span {
+        Span(self.duration.0 * self.rounds())
+    }
+
+    /// How often the faults are injected.
+    fn rounds(&self) -> u32 {
+        self.stages.len().max(1) as u32
     }
 
     /// The longest lag of the measures.
@@ -119,8 +154,53 @@ impl Plan {
         self.measures.iter().map(|measure| measure.lag).max().unwrap_or_default()
     }
 
+    /// Everything that is read, in order: each measure, once for every instance where it is read for each.
+    pub fn series(&self) -> Vec<(&Measure, Option<&str>)> {
+        let mut series = Vec::new();
+        for measure in &self.measures {
+            match &measure.each {
+                None => series.push((measure, None)),
+                Some(service) => {
+                    let known = self.inventory.services.get(service).map(Vec::as_slice).unwrap_or_default();
+                    series.extend(known.iter().map(|instance| (measure, Some(instance.name.as_str()))));
+                }
+            }
+        }
+        series
+    }
+
     /// The fault of that name.
     pub fn fault(&self, name: &str) -> Option<&PlannedFault> {
         self.faults.iter().find(|fault| fault.name == name)
+    }
+
+    /// The instances that a fault hits in a stage, or in a run without stages; `None`: it hits no single instances.
+    pub fn chosen<'a>(&'a self, fault: &'a PlannedFault, stage: Option<u32>) -> Option<&'a [String]> {
+        let selection = fault.on.as_ref()?;
+        let staged = stage.and_then(|stage| self.stages.get(stage as usize));
+        let chosen = staged.and_then(|stage| stage.chosen.get(&fault.name));
+        Some(chosen.unwrap_or(&selection.chosen))
+    }
+
+    /// On which side an instance of a service is in a stage; `None`: there is nothing to compare, because no fault
+    /// or every fault hits all of its instances alike.
+    ///
+    /// A fault of the whole host hits everything on it: then nobody is untouched.
+    pub fn group(&self, service: &str, instance: &str, stage: Option<u32>) -> Option<Group> {
+        let is_shadow = stage
+            .and_then(|stage| self.stages.get(stage as usize))
+            .is_some_and(|stage| stage.share == Share::Shadow);
+        if is_shadow || self.faults.iter().any(|fault| fault.on.is_none()) {
+            return None;
+        }
+        let on_service = self.faults.iter().filter(|fault| {
+            !fault.windows.is_empty() && fault.on.as_ref().is_some_and(|on| on.service == service)
+        });
+        let hit: BTreeSet<&str> =
+            on_service.filter_map(|fault| self.chosen(fault, stage)).flatten().map(String::as_str).collect();
+        if hit.is_empty() || self.inventory.services.get(service)?.len() <= hit.len() {
+            return None;
+        }
+        Some(if hit.contains(instance) { Group::Hit } else { Group::Control })
     }
 }

@@ -18,8 +18,12 @@ pub enum Reference {
     RunDir,
     /// `{squall}`: the path of the running binary.
     Squall,
-    /// `{name}`: the name of the instance that a service starts (`worker-2`).
+    /// `{name}`: the name of the instance that a service starts, or that a measure is read for (`worker-2`).
     Instance,
+    /// `{own-port}`: a free TCP port of that instance; the same as `{port:worker-2}`.
+    OwnPort,
+    /// `{pid}`: the process id of the instance that a measure is read for.
+    Pid,
     /// `{count}`: the number of instances asked for, in a scale command.
     Count,
     /// `{port:NAME}`: a free TCP port of 127.0.0.1, the same wherever the name is used in a run.
@@ -42,8 +46,17 @@ pub struct UnknownReference {
 
 impl Reference {
     /// The forms a person can write, for hints.
-    pub const FORMS: [&str; 7] =
-        ["{run-dir}", "{squall}", "{name}", "{count}", "{port:NAME}", "{env:NAME}", "{file:PATH}"];
+    pub const FORMS: [&str; 9] = [
+        "{run-dir}",
+        "{squall}",
+        "{name}",
+        "{own-port}",
+        "{pid}",
+        "{count}",
+        "{port:NAME}",
+        "{env:NAME}",
+        "{file:PATH}",
+    ];
 
     fn parse(inner: &str) -> Option<Self> {
         Some(match inner.split_once(':') {
@@ -51,6 +64,8 @@ impl Reference {
                 "run-dir" => Self::RunDir,
                 "squall" => Self::Squall,
                 "name" => Self::Instance,
+                "own-port" => Self::OwnPort,
+                "pid" => Self::Pid,
                 "count" => Self::Count,
                 _ => return None,
             },

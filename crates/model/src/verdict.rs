@@ -12,6 +12,8 @@ pub enum Verdict {
     Held,
     /// The steady state was left further than the hypothesis allows, or not reached again.
     Deviated,
+    /// The steady state was left, and the instances that no fault hit left it as well: nobody can be blamed.
+    Inconclusive,
     /// The baseline was not steady: nothing was injected.
     Unsteady,
     /// An abort threshold was breached; everything was undone.
@@ -30,6 +32,7 @@ impl Verdict {
         match self {
             Self::Held => "HELD",
             Self::Deviated => "DEVIATED",
+            Self::Inconclusive => "INCONCLUSIVE",
             Self::Unsteady => "UNSTEADY",
             Self::Aborted => "ABORTED",
             Self::Halted => "HALTED",
@@ -43,6 +46,7 @@ impl Verdict {
         match self {
             Self::Held => Exit::Held,
             Self::Deviated => Exit::Deviated,
+            Self::Inconclusive => Exit::Inconclusive,
             Self::Unsteady => Exit::Unsteady,
             Self::Aborted => Exit::Aborted,
             Self::Halted => Exit::Halted,
@@ -81,13 +85,15 @@ pub enum Exit {
     Halted = 11,
     /// Aborted by a threshold, and clean.
     Aborted = 12,
+    /// The steady state was left, and the faults cannot be blamed for it.
+    Inconclusive = 13,
     /// Something could not be undone.
     Dirty = 20,
 }
 
 impl Exit {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Held,
         Self::Unexpected,
         Self::Usage,
@@ -97,6 +103,7 @@ impl Exit {
         Self::Deviated,
         Self::Halted,
         Self::Aborted,
+        Self::Inconclusive,
         Self::Dirty,
     ];
 
@@ -119,6 +126,9 @@ impl Exit {
             Self::Deviated => "deviated from the steady state",
             Self::Halted => "halted by a person or signal, and clean",
             Self::Aborted => "aborted by a threshold, and clean",
+            Self::Inconclusive => {
+                "inconclusive: the steady state was left, and the control group left it as well"
+            }
             Self::Dirty => "dirty: something could not be undone",
         }
     }
@@ -132,7 +142,7 @@ mod tests {
     #[test]
     fn exit_codes_are_a_contract() {
         let codes: Vec<u8> = Exit::ALL.iter().map(|exit| exit.code()).collect();
-        assert_eq!(codes, [0, 1, 2, 3, 4, 5, 10, 11, 12, 20]);
+        assert_eq!(codes, [0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 20]);
         assert_eq!(Verdict::Held.exit().code(), 0);
         assert_eq!(Verdict::Dirty.exit().code(), 20);
     }

@@ -57,7 +57,9 @@ impl Prober {
             Probe::Process { service, fact } => {
                 Reader::Process(process::Processes::new(service, *fact, known))
             }
-            Probe::Cgroup { path, fact } => Reader::Cgroup(cgroup::Cgroup::new(path, *fact)),
+            Probe::Cgroup { path, fact } => {
+                Reader::Cgroup(cgroup::Cgroup::new(&fill(known, "path", path)?, *fact))
+            }
             Probe::Log { file, pattern } => Reader::Log(log::Log::new(file, pattern, known)?),
             Probe::Queue { figure } => Reader::Queue(queue::Queue::new(figure, known)?),
             Probe::Load(figure) => Reader::Load(load::Load::new(*figure, known)),

@@ -27,13 +27,13 @@ const ORIGIN: [&str; 2] = ["job", "instance"];
 impl Prometheus {
     pub(crate) fn new(
         url: &Template,
-        query: &str,
+        query: &Template,
         unit: Unit,
         known: &dyn Surroundings,
     ) -> Result<Self, ProbeError> {
         let base = crate::http::address(&fill(known, "address of Prometheus", url)?)?;
         let mut asking = below(&base, "api/v1/query");
-        asking.query_pairs_mut().append_pair("query", query);
+        asking.query_pairs_mut().append_pair("query", &fill(known, "query", query)?);
         let mut targets = below(&base, "api/v1/targets");
         targets.query_pairs_mut().append_pair("state", "active");
         Ok(Self { query: Request::get(asking), targets: Request::get(targets), unit })

@@ -94,7 +94,9 @@ fn verdict(summary: &Summary) -> Case {
     let details = summary.reasons.iter().chain(&summary.left).cloned().collect::<Vec<_>>().join("\n");
     match summary.verdict {
         Conclusion::Reached(Verdict::Held) => Case::Passed,
-        Conclusion::Reached(Verdict::Deviated | Verdict::Aborted) => Case::Failed { message, details },
+        Conclusion::Reached(Verdict::Deviated | Verdict::Inconclusive | Verdict::Aborted) => {
+            Case::Failed { message, details }
+        }
         Conclusion::Reached(Verdict::Unsteady | Verdict::Halted | Verdict::Error | Verdict::Dirty)
         | Conclusion::Interrupted => Case::Broken { message, details },
     }

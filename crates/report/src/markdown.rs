@@ -64,7 +64,9 @@ fn head(page: &mut Page, summary: &Summary) {
         Conclusion::Reached(Verdict::Held) => "✅",
         Conclusion::Reached(Verdict::Deviated | Verdict::Aborted) => "❌",
         Conclusion::Reached(Verdict::Dirty) | Conclusion::Interrupted => "🚨",
-        Conclusion::Reached(Verdict::Unsteady | Verdict::Halted | Verdict::Error) => "⚠️",
+        Conclusion::Reached(Verdict::Inconclusive | Verdict::Unsteady | Verdict::Halted | Verdict::Error) => {
+            "⚠️"
+        }
     };
     page.line(&format!("## {sign} {} — {}", summary.verdict, plain(&summary.experiment, CELL)));
     page.line("");

@@ -137,7 +137,7 @@ pub fn judge(plan: &Plan, policy: &Policy, confirmed: Option<&str>) -> Vec<Refus
     refusals.extend(lock(plan, ceilings.and_then(|ceilings| ceilings.lock), confirmed));
     let Some(ceilings) = ceilings else { return refusals };
     let mut refuse = |rule, message: String, help: String| refusals.push(Refusal { rule, message, help });
-    if let Some(max) = ceilings.max_duration.filter(|max| plan.duration > *max) {
+    if let Some(max) = ceilings.max_duration.filter(|max| plan.watched() > *max) {
         let message = format!("the experiment lasts {}, and `{environment}` allows {max}", plan.duration);
         refuse("max-duration", message, format!("write `duration: {max}` at most"));
     }

@@ -16,9 +16,10 @@ pub(crate) struct Explain {
     word: Option<String>,
 }
 
-const VERDICTS: [Verdict; 7] = [
+const VERDICTS: [Verdict; 8] = [
     Verdict::Held,
     Verdict::Deviated,
+    Verdict::Inconclusive,
     Verdict::Unsteady,
     Verdict::Aborted,
     Verdict::Halted,
@@ -72,6 +73,9 @@ fn exit(word: &str) -> Option<String> {
         }
         Exit::Deviated => {
             "The system left its steady state further than the experiment allows, or did not come back. `squall findings` says where to look."
+        }
+        Exit::Inconclusive => {
+            "The system left its steady state where faults hit it, and no less where none did: something else was wrong at the time. Look at what the untouched instances went through, and run it again."
         }
         Exit::Halted => "Everything was undone before the end; the run says nothing about the system.",
         Exit::Aborted => {

@@ -111,10 +111,12 @@ impl Inject {
             inventory,
             load: None,
             measures: Vec::new(),
+            conservation: None,
+            stages: Vec::new(),
             baseline: Span::ZERO,
             duration: self.length,
             faults: vec![PlannedFault { name: fault, fault: kind, on, windows: vec![window], when: None }],
-            recovery: Recovery { within: Span::ZERO, steady_for: Span::ZERO },
+            recovery: Recovery { within: Span::ZERO, steady_for: Span::ZERO, backlog: None },
         })
     }
 }

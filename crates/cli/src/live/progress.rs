@@ -144,7 +144,7 @@ mod tests {
             message(&live, Offset(Duration::from_secs(3))),
             "3.0s of at most 40s    Ctrl-C ends gently"
         );
-        let fault = FaultRef { name: "half".to_owned(), window: 1 };
+        let fault = FaultRef { name: "half".to_owned(), stage: None, window: 1 };
         live.active.push((fault, Offset(Duration::from_millis(9_500))));
         let text = message(&live, Offset(Duration::from_secs(7)));
         assert_eq!(text, "half (window 2) 2.5s left  Ctrl-C undoes");

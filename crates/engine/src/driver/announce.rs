@@ -110,7 +110,12 @@ mod tests {
 
     fn read(text: &str) -> Event {
         let outcome = Outcome::Text(text.to_owned());
-        let kind = EventKind::Read(Reading { measure: "it".to_owned(), outcome, asked: Offset::default() });
+        let kind = EventKind::Read(Reading {
+            measure: "it".to_owned(),
+            instance: None,
+            outcome,
+            asked: Offset::default(),
+        });
         Event { at: Offset::default(), kind }
     }
 

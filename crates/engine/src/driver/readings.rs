@@ -66,6 +66,11 @@ async fn read(run: Rc<Run>, measure: Measure, known: Rc<Known>, first: Instant) 
         times.tick().await;
         let asked: Offset = run.now();
         let outcome: Outcome = prober.read().await;
-        run.inbox.input(Input::Read(Reading { measure: measure.name.clone(), outcome, asked }));
+        run.inbox.input(Input::Read(Reading {
+            measure: measure.name.clone(),
+            instance: None,
+            outcome,
+            asked,
+        }));
     }
 }

@@ -22,7 +22,7 @@ fn written() -> (tempfile::TempDir, Vec<u8>) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("journal");
     let mut journal = Journal::create(&path, opened()).unwrap();
-    let fault = FaultRef { name: "ü".into(), window: 1 };
+    let fault = FaultRef { name: "ü".into(), stage: Some(2), window: 1 };
     for number in 1..=3 {
         let receipt = journal.owe(Some(&fault), &undo(number), Some(Duration::from_secs(5))).unwrap();
         assert_eq!(receipt.number(), number);

@@ -160,6 +160,7 @@ impl Hypothesis {
             if let Some(middle) = watch.median {
                 baselines.push(Baseline {
                     measure: watch.measure.name.clone(),
+                    instance: None,
                     median: Outcome::Value(Quantity::new(middle, watch.unit)),
                     n: watch.baseline.len() as u32,
                 });
@@ -250,9 +251,9 @@ impl Watch {
             let measure = self.measure.name.clone();
             let outcome = outcome.clone();
             if met {
-                EventKind::ExpectationMet { measure, outcome }
+                EventKind::ExpectationMet { measure, instance: None, outcome }
             } else {
-                EventKind::ExpectationMissed { measure, outcome, expect: expect.to_string() }
+                EventKind::ExpectationMissed { measure, instance: None, outcome, expect: expect.to_string() }
             }
         });
         self.missing = !met;
@@ -358,6 +359,7 @@ impl Breach {
     pub(super) fn event(&self) -> EventKind {
         EventKind::AbortTriggered {
             measure: self.measure.clone(),
+            instance: None,
             outcome: self.outcome.clone(),
             when: self.when.clone(),
             breaches: self.breaches,

@@ -246,7 +246,7 @@ impl Machine {
                     let why = format!("waited for {condition} until its window was over");
                     let reason = format!("{fault} could not be injected: {why}");
                     actions.push(Action::Emit(EventKind::FaultFailed {
-                        fault: FaultRef { name: fault, window: 0 },
+                        fault: FaultRef { name: fault, stage: None, window: 0 },
                         why,
                     }));
                     self.fail(reason, actions);

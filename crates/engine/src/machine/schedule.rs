@@ -57,7 +57,7 @@ impl Schedule {
     pub(super) fn new(plan: &Plan) -> Self {
         let slots = plan.faults.iter().flat_map(|fault| {
             (0..).zip(&fault.windows).map(|(number, window)| Slot {
-                fault: FaultRef { name: fault.name.clone(), window: number },
+                fault: FaultRef { name: fault.name.clone(), stage: None, window: number },
                 window: *window,
                 when: fault.when.clone(),
                 state: State::Ahead,

@@ -28,6 +28,7 @@ fn above(limit: f64) -> Expect {
 fn measure(name: &str) -> Measure {
     Measure {
         name: name.into(),
+        each: None,
         probe: Probe::Tcp { address: "127.0.0.1:1".into() },
         expect: Some(below(10.0)),
         abort: Some(Abort { when: above(100.0), consecutive: 2 }),
@@ -72,10 +73,12 @@ fn plan(faults: Vec<PlannedFault>) -> Plan {
         inventory: Inventory::default(),
         load: None,
         measures: vec![measure("depth")],
+        conservation: None,
+        stages: vec![],
         baseline: Span::seconds(3),
         duration: Span::seconds(10),
         faults,
-        recovery: Recovery { within: Span::seconds(10), steady_for: Span::seconds(2) },
+        recovery: Recovery { within: Span::seconds(10), steady_for: Span::seconds(2), backlog: None },
     }
 }
 
@@ -99,6 +102,7 @@ fn live(
             for name in &names {
                 inputs.push_back(Input::Read(Reading {
                     measure: name.clone(),
+                    instance: None,
                     outcome: world(second, &on),
                     asked: at,
                 }));
@@ -284,10 +288,10 @@ fn a_halt_during_the_baseline_injects_nothing() {
 #[test]
 fn a_fault_without_effect_is_an_error_and_is_undone() {
     let mut machine = Machine::new(Arc::new(plan(vec![fault("a", &[(0, 5)])])));
-    let name = FaultRef { name: "a".into(), window: 0 };
+    let name = FaultRef { name: "a".into(), stage: None, window: 0 };
     let at = |second| Offset(Duration::from_secs(second));
     machine.step(at(0), Input::Started);
-    let reading = Reading { measure: "depth".into(), outcome: number(1.0), asked: at(1) };
+    let reading = Reading { measure: "depth".into(), instance: None, outcome: number(1.0), asked: at(1) };
     machine.step(at(1), Input::Read(reading));
     let asked = machine.step(at(3), Input::Woke);
     assert!(asked.contains(&Action::Inject { fault: name.clone(), until: at(8) }), "{asked:?}");
@@ -304,10 +308,13 @@ fn a_fault_without_effect_is_an_error_and_is_undone() {
 #[test]
 fn a_window_that_ends_before_its_effect_was_measured_is_an_error_and_is_undone() {
     let mut machine = Machine::new(Arc::new(plan(vec![fault("a", &[(0, 5)])])));
-    let name = FaultRef { name: "a".into(), window: 0 };
+    let name = FaultRef { name: "a".into(), stage: None, window: 0 };
     let at = |second| Offset(Duration::from_secs(second));
     machine.step(at(0), Input::Started);
-    machine.step(at(1), Input::Read(Reading { measure: "depth".into(), outcome: number(1.0), asked: at(1) }));
+    machine.step(
+        at(1),
+        Input::Read(Reading { measure: "depth".into(), instance: None, outcome: number(1.0), asked: at(1) }),
+    );
     machine.step(at(3), Input::Woke);
     let over = machine.step(at(8), Input::Woke);
     assert!(over.contains(&Action::Undo { fault: name.clone() }), "{over:?}");
@@ -373,7 +380,7 @@ proptest! {
         for _ in 0..1_000 {
             let chance = history.pop_front().unwrap_or(if pending.is_empty() { Chance::Halt } else { Chance::Answer });
             let at = Offset(Duration::from_secs(now));
-            let reading = |outcome| Input::Read(Reading { measure: "depth".into(), outcome, asked: at });
+            let reading = |outcome| Input::Read(Reading { measure: "depth".into(), instance: None, outcome, asked: at });
             let input = first.take().unwrap_or_else(|| match chance {
                 Chance::Wait(seconds) => { now += seconds; Input::Woke }
                 Chance::Value(value) => reading(number(value)),

@@ -22,6 +22,9 @@ pub struct Measure {
     pub name: String,
     /// How it is read.
     pub probe: Probe,
+    /// The service whose instances it is read for, each by itself; `None`: it is read as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub each: Option<String>,
     /// What is expected of each reading; `None`: only recorded.
     pub expect: Option<Expect>,
     /// Everything is undone when so many readings in a row are like this.

@@ -35,7 +35,7 @@ pub enum Probe {
     /// A fact of a cgroup.
     Cgroup {
         /// Its path below the hierarchy's root.
-        path: String,
+        path: Template,
         /// The fact.
         fact: CgroupFact,
     },
@@ -58,7 +58,7 @@ pub enum Probe {
         /// Base address of the server.
         url: Template,
         /// PromQL.
-        query: String,
+        query: Template,
         /// Unit of the number.
         unit: Unit,
     },

@@ -40,7 +40,7 @@ impl OwnGroup {
     }
 
     fn prober(&self, fact: CgroupFact) -> Prober {
-        Stage::default().prober(Probe::Cgroup { path: self.path(), fact })
+        Stage::default().prober(Probe::Cgroup { path: self.path().as_str().into(), fact })
     }
 
     fn remove(&self) {
@@ -102,7 +102,8 @@ async fn kills_for_want_of_memory_are_counted_since_the_start() {
 #[tokio::test]
 async fn a_path_outside_of_the_hierarchy_is_unreadable() {
     let outside = PathBuf::from("/../../etc").display().to_string();
-    let mut prober = Stage::default().prober(Probe::Cgroup { path: outside, fact: CgroupFact::Pids });
+    let mut prober =
+        Stage::default().prober(Probe::Cgroup { path: outside.as_str().into(), fact: CgroupFact::Pids });
     let outcome = prober.read().await;
     let outside = unreadable("the group is outside of what is mounted here");
     assert!(

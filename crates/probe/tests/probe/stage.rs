@@ -86,6 +86,7 @@ pub(crate) fn refused(probe: Probe, stage: Stage) -> ProbeError {
 
 fn made(stage: &Rc<Stage>, probe: Probe, timeout: Duration) -> Result<Prober, ProbeError> {
     let measure = Measure {
+        each: None,
         name: "it".into(),
         probe,
         expect: None,

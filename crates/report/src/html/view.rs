@@ -131,7 +131,9 @@ fn tone(verdict: Conclusion) -> &'static str {
         Conclusion::Reached(Verdict::Held) => "good",
         Conclusion::Reached(Verdict::Deviated | Verdict::Aborted | Verdict::Dirty)
         | Conclusion::Interrupted => "bad",
-        Conclusion::Reached(Verdict::Unsteady | Verdict::Halted | Verdict::Error) => "unsure",
+        Conclusion::Reached(Verdict::Inconclusive | Verdict::Unsteady | Verdict::Halted | Verdict::Error) => {
+            "unsure"
+        }
     }
 }
 

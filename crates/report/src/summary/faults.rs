@@ -36,6 +36,9 @@ pub struct FaultSummary {
 pub struct WindowSummary {
     /// The fault's name, with the window's number from the second on.
     pub name: String,
+    /// The stage of a rollout, from 0; `None`: the run has no stages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stage: Option<u32>,
     /// From 0.
     pub window: u32,
     /// Planned start, from the end of the baseline.
@@ -135,7 +138,13 @@ pub struct UndoFailure {
 pub(super) fn of(record: &Record) -> Vec<FaultSummary> {
     let mut faults = Faults {
         index: HashMap::new(),
-        list: record.start.plan.faults.iter().map(FaultSummary::planned).collect(),
+        list: record
+            .start
+            .plan
+            .faults
+            .iter()
+            .map(|fault| FaultSummary::planned(fault, record.start.plan.stages.len()))
+            .collect(),
     };
     for (at, fault) in faults.list.iter().enumerate() {
         faults.index.entry(fault.name.clone()).or_insert(at);
@@ -160,10 +169,13 @@ impl Faults {
             list.len() - 1
         });
         let windows = &mut list[at].windows;
-        let place = windows.iter().position(|window| window.window == fault.window).unwrap_or_else(|| {
-            windows.push(WindowSummary::new(fault));
-            windows.len() - 1
-        });
+        let place = windows
+            .iter()
+            .position(|window| (window.stage, window.window) == (fault.stage, fault.window))
+            .unwrap_or_else(|| {
+                windows.push(WindowSummary::new(fault));
+                windows.len() - 1
+            });
         &mut windows[place]
     }
 
@@ -222,15 +234,12 @@ impl Faults {
 }
 
 /// The fault's name, with the window's number from the second on. A record from anywhere may hold any number.
-pub(super) fn name(fault: &FaultRef) -> String {
-    match fault.window {
-        u32::MAX => format!("{} (window {})", fault.name, u64::from(u32::MAX) + 1),
-        _ => fault.to_string(),
-    }
-}
-
 impl FaultSummary {
-    fn planned(planned: &PlannedFault) -> Self {
+    fn planned(planned: &PlannedFault, stages: usize) -> Self {
+        let stages = match stages as u32 {
+            0 => vec![None],
+            count => (0..count).map(Some).collect(),
+        };
         let on = planned.on.as_ref();
         Self {
             name: planned.name.clone(),
@@ -240,14 +249,15 @@ impl FaultSummary {
             eligible: on.map(|on| on.eligible.clone()).unwrap_or_default(),
             chosen: on.map(|on| on.chosen.clone()).unwrap_or_default(),
             condition: planned.when.as_ref().map(|when| format!("{} {}", when.measure, when.is)),
-            windows: planned
-                .windows
-                .iter()
-                .zip(0..)
-                .map(|(window, number)| WindowSummary {
+            windows: stages
+                .into_iter()
+                .flat_map(|stage| {
+                    planned.windows.iter().zip(0..).map(move |(window, number)| (stage, window, number))
+                })
+                .map(|(stage, window, number)| WindowSummary {
                     planned_from: Some(window.from),
                     planned_until: Some(window.until),
-                    ..WindowSummary::new(&FaultRef { name: planned.name.clone(), window: number })
+                    ..WindowSummary::new(&FaultRef { name: planned.name.clone(), stage, window: number })
                 })
                 .collect(),
         }
@@ -270,7 +280,8 @@ impl FaultSummary {
 impl WindowSummary {
     fn new(fault: &FaultRef) -> Self {
         Self {
-            name: name(fault),
+            name: fault.to_string(),
+            stage: fault.stage,
             window: fault.window,
             planned_from: None,
             planned_until: None,

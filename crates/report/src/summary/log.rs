@@ -3,10 +3,9 @@
 use std::fmt;
 
 use serde::Serialize;
-use squall_model::event::{EventKind, Mode, Offset};
+use squall_model::conservation::describe;
+use squall_model::event::{EventKind, GroupsCompared, Mode, Offset};
 use squall_model::record::Record;
-
-use super::faults::name;
 
 /// One event as a line.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -42,6 +41,8 @@ pub enum Word {
     Early,
     Inventory,
     Abort,
+    Stage,
+    Compared,
     Halt,
     Warden,
     Recovered,
@@ -65,10 +66,17 @@ pub(super) fn of(record: &Record, most: usize) -> (Vec<LogLine>, u64) {
 
 fn line(kind: &EventKind) -> Option<(Word, String)> {
     Some(match kind {
-        EventKind::Read(_) | EventKind::LoadSampled(_) => return None,
+        EventKind::Read(_) | EventKind::LoadSampled(_) | EventKind::LedgerRead { .. } => return None,
         EventKind::RunStarted(start) => {
-            let dry = if start.mode == Mode::Dry { ", dry run: nothing is changed" } else { "" };
-            (Word::Started, format!("{} (run {}, seed {}{dry})", start.plan.name, start.run, start.plan.seed))
+            let mode = match start.mode {
+                Mode::Real => "",
+                Mode::Dry => ", dry run: nothing is changed",
+                Mode::Control => ", control run: nothing is broken",
+            };
+            (
+                Word::Started,
+                format!("{} (run {}, seed {}{mode})", start.plan.name, start.run, start.plan.seed),
+            )
         }
         EventKind::PhaseEntered { phase } => (Word::Phase, format!("{phase} entered")),
         EventKind::PhaseEnded { phase, outcome } => (Word::Phase, format!("{phase} ended: {outcome}")),
@@ -83,41 +91,71 @@ fn line(kind: &EventKind) -> Option<(Word, String)> {
                 .collect();
             (Word::Steady, medians.join(", "))
         }
-        EventKind::ExpectationMissed { measure, outcome, expect } => {
-            (Word::Missed, format!("{measure} {outcome}, expected {expect}"))
+        EventKind::ExpectationMissed { measure, instance, outcome, expect } => {
+            (Word::Missed, format!("{} {outcome}, expected {expect}", series(measure, instance.as_deref())))
         }
-        EventKind::ExpectationMet { measure, outcome } => {
-            (Word::Met, format!("{measure} {outcome}, as expected again"))
+        EventKind::ExpectationMet { measure, instance, outcome } => {
+            (Word::Met, format!("{} {outcome}, as expected again", series(measure, instance.as_deref())))
         }
         EventKind::FaultWaited { fault, condition } => {
             (Word::Waiting, format!("{fault} waits for {condition}"))
         }
-        EventKind::FaultRequested { fault } => (Word::Requested, name(fault)),
+        EventKind::FaultRequested { fault } => (Word::Requested, fault.to_string()),
         EventKind::FaultInjected { fault, on, effect, until } => {
-            (Word::Injected, format!("{}{}: {effect} (until {until} at the latest)", name(fault), places(on)))
+            (Word::Injected, format!("{fault}{}: {effect} (until {until} at the latest)", places(on)))
         }
-        EventKind::FaultFailed { fault, why } => (Word::Failed, format!("{}: {why}", name(fault))),
+        EventKind::FaultFailed { fault, why } => (Word::Failed, format!("{fault}: {why}")),
         EventKind::FaultLeftOut { fault, on, change, undo } => {
-            (Word::LeftOut, format!("{}{}: {change}; undone by: {undo}", name(fault), places(on)))
+            (Word::LeftOut, format!("{fault}{}: {change}; undone by: {undo}", places(on)))
         }
-        EventKind::FaultUndone { fault, proof } => (Word::Undone, format!("{}: {proof}", name(fault))),
+        EventKind::FaultUndone { fault, proof } => (Word::Undone, format!("{fault}: {proof}")),
         EventKind::UndoFailed { fault, why, .. } => {
-            (Word::Owed, format!("{} could not be undone: {why}", name(fault)))
+            (Word::Owed, format!("{fault} could not be undone: {why}"))
         }
         EventKind::RestartSeen { fault, after } => {
-            (Word::Restart, format!("{}: whole again after {after}", name(fault)))
+            (Word::Restart, format!("{fault}: whole again after {after}"))
         }
         EventKind::RestartMissed { fault, within, found } => {
-            (Word::Restart, format!("{}: not whole again within {within}, found {found}", name(fault)))
+            (Word::Restart, format!("{fault}: not whole again within {within}, found {found}"))
         }
         EventKind::FaultEndedEarly { fault, how } => {
-            (Word::Early, format!("{} ended before its time: {how}", name(fault)))
+            (Word::Early, format!("{fault} ended before its time: {how}"))
         }
         EventKind::InventoryChanged { service, planned, found } => {
             (Word::Inventory, format!("{service}: planned with {planned} instances, found {found}"))
         }
-        EventKind::AbortTriggered { measure, outcome, when, breaches } => {
-            (Word::Abort, format!("{measure} {outcome}, breach of {when}, {breaches} in a row"))
+        EventKind::AbortTriggered { measure, instance, outcome, when, breaches } => {
+            let what = series(measure, instance.as_deref());
+            (Word::Abort, format!("{what} {outcome}, breach of {when}, {breaches} in a row"))
+        }
+        EventKind::StageEntered { stage, share } => {
+            (Word::Stage, format!("stage {} entered: {share}", u64::from(*stage) + 1))
+        }
+        EventKind::StageEnded { stage, outcome, reasons } => {
+            let why = if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join("; ")) };
+            (Word::Stage, format!("stage {} {outcome}{why}", u64::from(*stage) + 1))
+        }
+        EventKind::DeviationDetected { measure, instance, after } => {
+            let what = series(measure, instance.as_deref());
+            (Word::Missed, format!("{what} left what is expected {after} after the injection"))
+        }
+        EventKind::GroupsCompared(GroupsCompared { measure, hit, control, .. }) => {
+            (Word::Compared, format!("{measure}: {hit} where a fault hit, {control} where none did"))
+        }
+        EventKind::BacklogDrained { measure, after, peak, level } => {
+            (Word::Recovered, format!("{measure} is back at {level} after {after}, from {peak}"))
+        }
+        EventKind::BacklogLeft { measure, within, now, level } => {
+            (Word::Lost, format!("{measure} is {now} after {within}, and was {level} before"))
+        }
+        EventKind::LedgerUnreadable { why, .. } => {
+            (Word::Missed, format!("the ledger cannot be read: {why}"))
+        }
+        EventKind::ConservationJudged { balance, violations, .. } if violations.is_empty() => {
+            (Word::Met, format!("everything adds up: {}", describe(balance)))
+        }
+        EventKind::ConservationJudged { balance, violations, .. } => {
+            (Word::Lost, format!("it does not add up: {} ({})", violations.join(", "), describe(balance)))
         }
         EventKind::HaltRequested { by } => (Word::Halt, format!("asked for by {by}")),
         EventKind::WardenReplaced {} => (Word::Warden, "lost and started again".to_owned()),
@@ -132,6 +170,14 @@ fn line(kind: &EventKind) -> Option<(Word, String)> {
             left => (Word::Ended, format!("{verdict}: {sentence}; left: {}", left.join(", "))),
         },
     })
+}
+
+/// A measure, of one instance where it is read for each.
+fn series(measure: &str, instance: Option<&str>) -> String {
+    match instance {
+        Some(instance) => format!("{measure} of {instance}"),
+        None => measure.to_owned(),
+    }
 }
 
 fn places(on: &[String]) -> String {
@@ -158,6 +204,8 @@ impl fmt::Display for Word {
             Self::Early => "early",
             Self::Inventory => "inventory",
             Self::Abort => "abort",
+            Self::Stage => "stage",
+            Self::Compared => "compared",
             Self::Halt => "halt",
             Self::Warden => "warden",
             Self::Recovered => "recovered",

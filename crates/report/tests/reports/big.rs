@@ -43,7 +43,7 @@ fn ten_hours() -> Record {
                 _ => Outcome::Value(Quantity::new(value, Unit::Seconds)),
             };
             let asked = at(f64::from(second) + number as f64 / f64::from(MEASURES));
-            let reading = Reading { measure: name.clone(), outcome, asked };
+            let reading = Reading { measure: name.clone(), instance: None, outcome, asked };
             record.events.push(Event { at: asked, kind: EventKind::Read(reading) });
         }
     }

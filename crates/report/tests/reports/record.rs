@@ -31,6 +31,7 @@ pub(crate) fn at_most(value: f64, unit: Unit) -> Expect {
 pub(crate) fn measure(name: &str, probe: Probe, expect: Option<Expect>) -> Measure {
     Measure {
         name: name.to_owned(),
+        each: None,
         probe,
         expect,
         abort: None,
@@ -93,6 +94,8 @@ pub(crate) fn plan() -> Plan {
             max_total: None,
         }),
         measures: vec![latency, backlog, health],
+        conservation: None,
+        stages: Vec::new(),
         baseline: span("10s"),
         duration: span("20s"),
         faults: vec![PlannedFault {
@@ -106,7 +109,7 @@ pub(crate) fn plan() -> Plan {
             windows: vec![Window { from: Span::ZERO, until: span("20s") }],
             when: None,
         }],
-        recovery: Recovery { within: span("20s"), steady_for: span("3s") },
+        recovery: Recovery { within: span("20s"), steady_for: span("3s"), backlog: None },
     }
 }
 
@@ -150,7 +153,7 @@ impl Draft {
     }
 
     pub(crate) fn read(&mut self, seconds: f64, name: &str, outcome: Outcome) {
-        let reading = Reading { measure: name.to_owned(), outcome, asked: at(seconds) };
+        let reading = Reading { measure: name.to_owned(), instance: None, outcome, asked: at(seconds) };
         self.event(seconds + 0.01, EventKind::Read(reading));
     }
 
@@ -196,11 +199,13 @@ impl Draft {
         let baselines = vec![
             Baseline {
                 measure: "p99".to_owned(),
+                instance: None,
                 median: Outcome::Value(Quantity::new(0.041, Unit::Seconds)),
                 n: 9,
             },
             Baseline {
                 measure: "backlog".to_owned(),
+                instance: None,
                 median: Outcome::Value(Quantity::new(2.0, Unit::Number)),
                 n: 9,
             },
@@ -273,7 +278,7 @@ impl Draft {
 }
 
 pub(crate) fn workers() -> FaultRef {
-    FaultRef { name: "workers".to_owned(), window: 0 }
+    FaultRef { name: "workers".to_owned(), stage: None, window: 0 }
 }
 
 /// Every verdict once, by name.
@@ -331,7 +336,12 @@ pub(crate) fn deviated() -> Record {
     let outcome = Outcome::Value(Quantity::new(0.32, Unit::Seconds));
     draft.event(
         13.1,
-        EventKind::ExpectationMissed { measure: "p99".to_owned(), outcome, expect: "<= 250 ms".to_owned() },
+        EventKind::ExpectationMissed {
+            measure: "p99".to_owned(),
+            instance: None,
+            outcome,
+            expect: "<= 250 ms".to_owned(),
+        },
     );
     draft.undo(30.0);
     for second in 31..50_u32 {
@@ -373,6 +383,7 @@ pub(crate) fn aborted() -> Record {
         13.5,
         EventKind::AbortTriggered {
             measure: "p99".to_owned(),
+            instance: None,
             outcome,
             when: "> 1 s".to_owned(),
             breaches: 3,
@@ -486,7 +497,7 @@ pub(crate) fn hostile() -> Record {
         on.service = String::from(nasty);
         on.chosen = vec![nasty.to_owned()];
     }
-    let fault = FaultRef { name: nasty.to_owned(), window: u32::MAX };
+    let fault = FaultRef { name: nasty.to_owned(), stage: None, window: u32::MAX };
     let mut draft = Draft::of(plan, Mode::Real);
     draft.baseline();
     draft.number(5.0, nasty, 3.0, Unit::Bytes);

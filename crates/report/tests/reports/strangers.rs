@@ -184,8 +184,12 @@ fn outcome() -> BoxedStrategy<Outcome> {
 }
 
 fn fault() -> BoxedStrategy<FaultRef> {
-    (text(), prop_oneof![Just(0), Just(1), any::<u32>()])
-        .prop_map(|(name, window)| FaultRef { name, window })
+    (
+        text(),
+        prop_oneof![Just(None), Just(Some(0)), any::<u32>().prop_map(Some)],
+        prop_oneof![Just(0), Just(1), any::<u32>()],
+    )
+        .prop_map(|(name, stage, window)| FaultRef { name, stage, window })
         .boxed()
 }
 
@@ -215,8 +219,9 @@ fn texts() -> BoxedStrategy<Vec<String>> {
 
 /// Boxed, because the type of so many branches is too large for the stack of a test.
 fn kind() -> BoxedStrategy<EventKind> {
-    let reads = (text(), outcome(), offset())
-        .prop_map(|(measure, outcome, asked)| EventKind::Read(Reading { measure, outcome, asked }));
+    let reads = (text(), prop::option::of(text()), outcome(), offset()).prop_map(
+        |(measure, instance, outcome, asked)| EventKind::Read(Reading { measure, instance, outcome, asked }),
+    );
     let phases = prop_oneof![
         phase().prop_map(|phase| EventKind::PhaseEntered { phase }).boxed(),
         (phase(), text()).prop_map(|(phase, outcome)| EventKind::PhaseEnded { phase, outcome }).boxed()
@@ -246,12 +251,12 @@ fn kind() -> BoxedStrategy<EventKind> {
         (text(), text()).prop_map(|(instance, how)| EventKind::InstanceEnded { instance, how }).boxed(),
         (text(), outcome(), any::<u32>())
             .prop_map(|(measure, median, n)| EventKind::SteadyStateMet {
-                baselines: vec![Baseline { measure, median, n }]
+                baselines: vec![Baseline { measure, instance: None, median, n }]
             })
             .boxed(),
         (text(), outcome(), text(), any::<u32>())
             .prop_map(|(measure, outcome, when, breaches)| {
-                EventKind::AbortTriggered { measure, outcome, when, breaches }
+                EventKind::AbortTriggered { measure, instance: None, outcome, when, breaches }
             })
             .boxed(),
         (text(), any::<u32>(), any::<u32>())

@@ -83,6 +83,8 @@ pub(super) fn compile(
         inventory: Inventory::default(),
         load: load.map_or(Some(None), |load| load.map(Some))?,
         measures: planned.into_iter().map(|planned| planned.measure).collect(),
+        conservation: None,
+        stages: Vec::new(),
         baseline,
         duration: duration?.value,
         faults: Vec::new(),
@@ -154,6 +156,7 @@ fn steady(document: &ExperimentDocument, known: Option<&Known>, notes: &mut Note
         has_load: document.load.is_some(),
         prometheus: steady.prometheus.as_ref(),
         http_default: HttpFact::Status,
+        each: None,
     };
     if let Some(measures) = steady.measures.as_ref().filter(|measures| measures.value.0.is_empty()) {
         let place = measures.place;
@@ -201,7 +204,7 @@ fn recovery(written: Option<&RecoveryDocument>, notes: &mut Notes<'_>) -> Recove
         }
         notes.mistake(mistake.help(format!("write `within: {}` or more", steady.value)));
     }
-    Recovery { within: allowed, steady_for }
+    Recovery { within: allowed, steady_for, backlog: None }
 }
 
 fn lint_readings(

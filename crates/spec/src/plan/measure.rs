@@ -110,6 +110,7 @@ fn measure(
     );
     let measure = Measure {
         name: name.value.clone(),
+        each: None,
         probe,
         expect: expected.map_or(Some(None), |expect| expect.map(Some))?,
         abort: aborts.map_or(Some(None), |abort| abort.map(|(abort, _)| Some(abort)))?,

@@ -22,6 +22,18 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) prometheus: Option<&'a At<String>>,
     /// What is read of an HTTP answer where nothing is said.
     pub(crate) http_default: HttpFact,
+    /// The service whose instances it is read for, one by one.
+    pub(crate) each: Option<&'a At<String>>,
+}
+
+/// References that mean something where a measure is read for each instance.
+const OWN: [&str; 3] = ["name", "own-port", "pid"];
+
+impl Surroundings<'_> {
+    /// References beside those that mean something everywhere.
+    fn own(&self) -> &'static [&'static str] {
+        if self.each.is_some() { &OWN } else { &[] }
+    }
 }
 
 /// The probe and what it reads, or `None` with a mistake noted.
@@ -55,10 +67,13 @@ pub(crate) fn probe(
         return http(written_http, written, around, notes);
     }
     if let Some(address) = &written.tcp {
-        return Some((Probe::Tcp { address: text::address(address, notes)? }, Reads::Number(Unit::Seconds)));
+        return Some((
+            Probe::Tcp { address: text::address(address, around.own(), notes)? },
+            Reads::Number(Unit::Seconds),
+        ));
     }
     if let Some(command) = &written.command {
-        let run = text::argv(&command.run, &[], notes);
+        let run = text::argv(&command.run, around.own(), notes);
         let unit = command.unit.as_ref().map_or(Unit::Number, |unit| unit.value);
         let (read, reads) = output(command.read.as_ref(), unit, notes)?;
         return Some((Probe::Command { run: run?, read, unit }, reads));
@@ -89,11 +104,13 @@ pub(crate) fn probe(
             CgroupFact::Memory => Unit::Bytes,
             CgroupFact::Pids | CgroupFact::OomKills => Unit::Number,
         };
-        let path = text::absolute(&cgroup.path, notes)?;
+        text::absolute(&cgroup.path, notes)?;
+        let path = text::template(&cgroup.path, around.own(), notes)?;
         return Some((Probe::Cgroup { path, fact: cgroup.fact }, Reads::Number(unit)));
     }
     if let Some(log) = &written.log {
-        let (file, pattern) = (text::template(&log.file, &[], notes), text::regex(&log.pattern, notes));
+        let (file, pattern) =
+            (text::template(&log.file, around.own(), notes), text::regex(&log.pattern, notes));
         return Some((Probe::Log { file: file?, pattern: pattern? }, Reads::Number(Unit::Number)));
     }
     if let Some(figure) = &written.queue {
@@ -136,10 +153,11 @@ fn http(
     let (request, login) = match written {
         OrText::Text(url) => {
             let request = Request { url, method: None, headers: None, body: None, ca: None };
-            (text::request(&request, "GET", &[], notes), Some(None))
+            (text::request(&request, "GET", around.own(), notes), Some(None))
         }
         OrText::Full(At { value: http, .. }) => {
-            let also: &[&str] = if http.login.is_some() { &["token"] } else { &[] };
+            let token: &[&str] = if http.login.is_some() { &["token"] } else { &[] };
+            let also = [token, around.own()].concat();
             let request = Request {
                 url: &http.url,
                 method: http.method.as_ref(),
@@ -147,7 +165,7 @@ fn http(
                 body: http.body.as_ref(),
                 ca: http.ca.as_ref(),
             };
-            let request = text::request(&request, "GET", also, notes);
+            let request = text::request(&request, "GET", &also, notes);
             let login = http.login.as_ref().map(|login| {
                 let written = Request {
                     url: &login.url,
@@ -156,7 +174,7 @@ fn http(
                     body: login.body.as_ref(),
                     ca: http.ca.as_ref(),
                 };
-                let request = text::request(&written, "POST", &[], notes)?;
+                let request = text::request(&written, "POST", around.own(), notes)?;
                 Some(Login { request, token: login.token.value.clone() })
             });
             (request, login.map_or(Some(None), |login| login.map(Some)))
@@ -231,6 +249,7 @@ fn prometheus(
         notes.mistake(mistake.help("write it once under `steady:`, as `prometheus: http://127.0.0.1:9090`"));
         return None;
     };
-    let url: Template = text::url(url, &[], notes)?;
-    Some((Probe::Prometheus { url, query: query.value.clone(), unit }, Reads::Number(unit)))
+    let url: Template = text::url(url, around.own(), notes)?;
+    let query = text::template(query, around.own(), notes)?;
+    Some((Probe::Prometheus { url, query, unit }, Reads::Number(unit)))
 }

@@ -119,7 +119,7 @@ fn service(
 }
 
 fn start(written: &StartDocument, notes: &mut Notes<'_>) -> Option<Start> {
-    const ALSO: &[&str] = &["name"];
+    const ALSO: &[&str] = &["name", "own-port"];
     let count = count(written.count.as_ref(), 1, notes);
     let mut env = BTreeMap::new();
     for (name, value) in written.env.as_ref().map(|map| map.0.as_slice()).unwrap_or_default() {
@@ -215,6 +215,7 @@ fn health(written: &At<ProbeDocument>, names: &[String], notes: &mut Notes<'_>) 
         prometheus: None,
         // Any answer other than 2xx cannot be read as a latency: that is "not well".
         http_default: HttpFact::Latency,
+        each: None,
     };
     let (probe, _) = probe(&written.value, &around, notes)?;
     if matches!(probe, Probe::Http(_) | Probe::Tcp { .. } | Probe::Command { .. }) {
@@ -252,9 +253,10 @@ fn started_with(service: &Service) -> Vec<String> {
     let templates = start.run.iter().chain(start.env.values()).chain(&start.dir);
     let references = templates.filter_map(|template| template.references().ok()).flatten();
     references
-        .filter_map(|reference| match reference {
-            Reference::Port(name) => Some(name),
-            _ => None,
+        .flat_map(|reference| match reference {
+            Reference::Port(name) => vec![name],
+            Reference::OwnPort => super::draw::started(&service.name, start.count),
+            _ => Vec::new(),
         })
         .collect()
 }

@@ -44,7 +44,7 @@ pub(crate) fn template(text: &At<String>, also: &[&str], notes: &mut Notes<'_>) 
             let written = format!("{{{}}}", unknown.name);
             let known: Vec<String> = Reference::FORMS
                 .iter()
-                .filter(|form| !["{name}", "{count}"].contains(form))
+                .filter(|form| !["{name}", "{own-port}", "{pid}", "{count}"].contains(form))
                 .map(|form| (*form).to_owned())
                 .chain(also.iter().map(|word| format!("{{{word}}}")))
                 .collect();
@@ -60,7 +60,17 @@ pub(crate) fn template(text: &At<String>, also: &[&str], notes: &mut Notes<'_>) 
     };
     for reference in references {
         let (written, help) = match reference {
-            Reference::Instance => ("{name}", "`{name}` is the name of an instance that `start:` starts"),
+            Reference::Instance => (
+                "{name}",
+                "`{name}` is the name of an instance: in `start:`, and in a measure with `each: SERVICE`",
+            ),
+            Reference::OwnPort => (
+                "{own-port}",
+                "`{own-port}` is a port of an instance: in `start:`, and in a measure with `each: SERVICE`",
+            ),
+            Reference::Pid => {
+                ("{pid}", "`{pid}` is the process id of an instance, in a measure with `each: SERVICE`")
+            }
             Reference::Port(port) => {
                 let place = notes.within(text.place, &format!("{{port:{port}}}"));
                 notes.ports.push(At { value: port, place });
@@ -142,7 +152,7 @@ pub(crate) fn url(url: &At<String>, also: &[&str], notes: &mut Notes<'_>) -> Opt
 }
 
 /// `HOST:PORT`, where either may hold references.
-pub(crate) fn address(address: &At<String>, notes: &mut Notes<'_>) -> Option<Template> {
+pub(crate) fn address(address: &At<String>, also: &[&str], notes: &mut Notes<'_>) -> Option<Template> {
     let text = &address.value;
     let fits = match text.rsplit_once(':') {
         _ if text.contains("://") || text.contains(char::is_whitespace) => false,
@@ -160,7 +170,7 @@ pub(crate) fn address(address: &At<String>, notes: &mut Notes<'_>) -> Option<Tem
         notes.mistake(mistake.help("write for example `127.0.0.1:6379`"));
         return None;
     }
-    template(address, &[], notes)
+    template(address, also, notes)
 }
 
 pub(crate) fn headers(
@@ -192,16 +202,21 @@ pub(crate) struct Request<'a> {
     pub(crate) ca: Option<&'a At<String>>,
 }
 
+/// A token is for headers and bodies only.
+fn own<'a>(also: &[&'a str]) -> Vec<&'a str> {
+    also.iter().copied().filter(|word| *word != "token").collect()
+}
+
 pub(crate) fn request(
     written: &Request<'_>,
     method: &str,
     also: &[&str],
     notes: &mut Notes<'_>,
 ) -> Option<HttpRequest> {
-    let url = url(written.url, &[], notes);
+    let url = url(written.url, &own(also), notes);
     let headers = headers(written.headers, also, notes);
     let body = written.body.map(|body| template(body, also, notes));
-    let ca = written.ca.map(|ca| template(ca, &[], notes));
+    let ca = written.ca.map(|ca| template(ca, &own(also), notes));
     Some(HttpRequest {
         url: url?,
         method: written.method.map_or(method, |method| &method.0).to_owned(),
