@@ -3,10 +3,12 @@
 //! It knows nothing of experiments, and a program can embed it.
 
 pub mod clients;
+mod delay_line;
 pub mod glob;
 pub mod layer;
 pub mod mistake;
 pub mod names;
 pub mod pause;
+pub mod redis;
 pub mod rulebook;
 pub mod share;

@@ -1,0 +1,87 @@
+//! Things that wait for their time, in their order.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+/// A queue in which nothing overtakes: each thing leaves at its time, or at that of an earlier one where that is later.
+///
+/// The times count from when a thing came in, so delays of things that came together do not add up.
+#[derive(Debug)]
+pub(crate) struct DelayLine<T> {
+    waiting: VecDeque<(Instant, usize, T)>,
+    latest: Option<Instant>,
+    held: usize,
+}
+
+impl<T> Default for DelayLine<T> {
+    fn default() -> Self {
+        Self { waiting: VecDeque::new(), latest: None, held: 0 }
+    }
+}
+
+impl<T> DelayLine<T> {
+    /// What an entry costs apart from its bytes.
+    const ENTRY: usize = 64;
+
+    /// Nothing that comes from now on leaves before this time.
+    pub(crate) fn not_before(&mut self, at: Instant) {
+        self.latest = Some(self.latest.map_or(at, |latest| latest.max(at)));
+    }
+
+    /// Whether something that comes now must wait.
+    pub(crate) fn waits(&self, now: Instant) -> bool {
+        !self.waiting.is_empty() || self.latest.is_some_and(|latest| latest > now)
+    }
+
+    /// Puts a thing of so many bytes at the end.
+    pub(crate) fn push(&mut self, now: Instant, bytes: usize, thing: T) {
+        self.held += bytes + Self::ENTRY;
+        self.waiting.push_back((self.latest.unwrap_or(now), bytes, thing));
+    }
+
+    /// The first thing whose time is there.
+    pub(crate) fn pop(&mut self, now: Instant) -> Option<T> {
+        if self.waiting.front()?.0 > now {
+            return None;
+        }
+        let (_, bytes, thing) = self.waiting.pop_front()?;
+        self.held -= bytes + Self::ENTRY;
+        Some(thing)
+    }
+
+    /// When the first thing leaves.
+    pub(crate) fn wake_at(&self) -> Option<Instant> {
+        self.waiting.front().map(|(at, _, _)| *at)
+    }
+
+    /// The bytes held, with what holding them costs.
+    pub(crate) fn held(&self) -> usize {
+        self.held
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn nothing_overtakes_and_delays_do_not_add_up() {
+        let now = tokio::time::Instant::now().into_std();
+        let ms = |ms| now + Duration::from_millis(ms);
+        let mut line = DelayLine::default();
+        assert!(!line.waits(now));
+        line.not_before(ms(100));
+        assert!(line.waits(now));
+        line.push(now, 10, "first");
+        line.not_before(ms(110));
+        line.push(ms(10), 10, "ten later");
+        line.not_before(ms(60));
+        line.push(ms(50), 10, "would be earlier");
+        assert_eq!((line.wake_at(), line.pop(ms(99))), (Some(ms(100)), None));
+        assert_eq!((line.pop(ms(100)), line.pop(ms(109))), (Some("first"), None));
+        assert_eq!((line.pop(ms(110)), line.pop(ms(110))), (Some("ten later"), Some("would be earlier")));
+        assert_eq!((line.held(), line.waits(ms(110))), (0, false));
+    }
+}
