@@ -1,0 +1,6 @@
+//! Redis and PostgreSQL as they are, behind their layers: Debian's redis-server and postgresql must be there.
+#![expect(clippy::disallowed_methods, reason = "tests start servers and clients as a person does")]
+
+mod pump;
+mod redis;
+mod redis_server;
