@@ -257,7 +257,7 @@ mod tests {
             b"*1\r\n:1\r\n",
             b"*1\r\n$-1\r\n",
             b"*1\r\n$\r\n",
-            &[b'a'; LONGEST],
+            &vec![b'a'; LONGEST],
         ] {
             assert_eq!(read(broken).0, Reading::Broken, "{broken:?}");
         }

@@ -14,6 +14,9 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+/// Nothing waits as long.
+const FAR: Duration = Duration::from_hours(1);
+
 /// Listens on a port of its own until it is dropped.
 pub(crate) struct Pump {
     pub(crate) address: SocketAddr,
@@ -80,20 +83,22 @@ async fn connection(
                 // A reset is an end here: the server is told one way or the other.
                 up_open = read.is_ok_and(|read| read > 0);
                 let now = Instant::now().into_std();
-                match up_open {
-                    true => layer.received(Way::Upstream, up.split().freeze(), now, &mut acts),
-                    false => layer.ended(Way::Upstream, now, &mut acts),
+                if up_open {
+                    layer.received(Way::Upstream, up.split().freeze(), now, &mut acts);
+                } else {
+                    layer.ended(Way::Upstream, now, &mut acts);
                 }
             }
             read = server.read_buf(&mut down), if down_open && layer.wants(Way::Downstream) => {
                 down_open = read.is_ok_and(|read| read > 0);
                 let now = Instant::now().into_std();
-                match down_open {
-                    true => layer.received(Way::Downstream, down.split().freeze(), now, &mut acts),
-                    false => layer.ended(Way::Downstream, now, &mut acts),
+                if down_open {
+                    layer.received(Way::Downstream, down.split().freeze(), now, &mut acts);
+                } else {
+                    layer.ended(Way::Downstream, now, &mut acts);
                 }
             }
-            () = tokio::time::sleep_until(wake.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600))), if wake.is_some() => {
+            () = tokio::time::sleep_until(wake.unwrap_or_else(|| Instant::now() + FAR)), if wake.is_some() => {
                 layer.woken(Instant::now().into_std(), &mut acts);
             }
         }

@@ -57,8 +57,7 @@ struct Raw<S>(S);
 
 impl<S: Read + Write> Raw<S> {
     fn send(&mut self, lines: &[&str]) {
-        let text: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
-        self.0.write_all(text.as_bytes()).unwrap();
+        self.0.write_all(format!("{}\r\n", lines.join("\r\n")).as_bytes()).unwrap();
     }
 
     /// Reads exactly this, and shows what came in its place.
