@@ -6,10 +6,10 @@ use squall_model::unit::{Quantity, Unit};
 use squall_model::verdict::Verdict;
 
 use crate::summary::{
-    Conclusion, LoadPart, MeasureSummary, Periods, RecoverySummary, Restart, Standing, State, Summary, Tally,
-    WindowSummary,
+    Conclusion, Contrast, LoadPart, MeasureSummary, Periods, RecoverySummary, Restart, Standing, State,
+    Summary, Tally, WindowSummary, p_value, signed,
 };
-use crate::wording::{counted, duration, grouped, line, sentence};
+use crate::wording::{counted, duration, grouped, line, sentence, share_words};
 
 /// Rows of a table that a comment has room for; the other outputs have all.
 const MOST_ROWS: usize = 40;
@@ -121,15 +121,9 @@ fn measures(page: &mut Page, summary: &Summary) {
     let rows = summary.measures.iter().map(|measure| {
         let mut row = vec![plain(&measure.name, 80), expectation(measure)];
         row.extend(Periods::ALL.iter().map(|period| tally(measure, measure.tally(*period))));
-        row.push(measure.effect_during.map_or("–".to_owned(), |effect| {
-            format!(
-                "{} [{}, {}], {}",
-                signed(measure.quantity(effect.shift)),
-                signed(measure.quantity(effect.low)),
-                signed(measure.quantity(effect.high)),
-                effect.size()
-            )
-        }));
+        row.push(
+            measure.contrast_during.as_ref().map_or("–".to_owned(), |contrast| shift(measure, contrast)),
+        );
         row
     });
     page.table(
@@ -137,9 +131,30 @@ fn measures(page: &mut Page, summary: &Summary) {
         &rows.collect::<Vec<_>>(),
     );
     page.line("");
+    for contrast in
+        summary.measures.iter().filter_map(|measure| measure.contrast_during.as_ref()).take(MOST_ROWS)
+    {
+        let dependence = contrast.dependence().map(|words| format!("; {words}")).unwrap_or_default();
+        page.line(&format!("- {}{dependence}.", plain(&contrast.sentence, 400)));
+    }
+    page.line("");
     page.line(
-        "Median (95th percentile), n; the shift is Hodges and Lehmann's, its size Cliff's delta in a word.",
+        "Median (mean; p95, p99), n. Tested with Mann and Whitney, p corrected for all measures (Holm); the shift is Hodges \
+         and Lehmann's, the word is Cliff's delta. Intervals are of 95 %, those of shares Wilson's.",
     );
+}
+
+fn shift(measure: &MeasureSummary, contrast: &Contrast) -> String {
+    let Some(effect) = contrast.effect() else { return "too few to tell".to_owned() };
+    let quantity = |value: f64| measure.quantity(value);
+    format!(
+        "{} [{}, {}], {}, {}",
+        signed(quantity(effect.shift)),
+        signed(quantity(effect.low)),
+        signed(quantity(effect.high)),
+        effect.size,
+        plain(&p_value(contrast.corrected.unwrap_or(effect.p)), CELL),
+    )
 }
 
 fn expectation(measure: &MeasureSummary) -> String {
@@ -158,7 +173,14 @@ fn tally(measure: &MeasureSummary, tally: &Tally) -> String {
     }
     let mut parts = Vec::new();
     if let Some(numbers) = tally.numbers {
-        parts.push(format!("{} ({})", measure.quantity(numbers.median), measure.quantity(numbers.p95)));
+        let quantity = |value: f64| measure.quantity(value);
+        parts.push(format!(
+            "{} ({}; {}, {})",
+            quantity(numbers.median),
+            quantity(numbers.mean),
+            quantity(numbers.p95),
+            quantity(numbers.p99)
+        ));
     } else if let Some((text, _)) = tally.texts.iter().max_by_key(|(_, count)| **count) {
         parts.push(code(text, 40));
     }
@@ -170,9 +192,14 @@ fn tally(measure: &MeasureSummary, tally: &Tally) -> String {
         parts.push(format!("{} unreadable", grouped(tally.unreadable)));
     }
     if let Some(misses) = tally.misses.filter(|misses| *misses > 0) {
-        parts.push(format!("**{} missed**", grouped(misses)));
+        parts.push(format!("**{} missed**{}", grouped(misses), share(tally)));
     }
     parts.join(", ")
+}
+
+/// ` (3 %, 1 to 8.5 %)`: the share of misses with its interval.
+fn share(tally: &Tally) -> String {
+    tally.missed.map_or(String::new(), |missed| format!(" ({})", share_words(&missed)))
 }
 
 fn faults(page: &mut Page, summary: &Summary) {
@@ -294,10 +321,6 @@ fn foot(page: &mut Page, summary: &Summary) {
 
 fn readings(measure: &MeasureSummary) -> u64 {
     Periods::ALL.iter().map(|period| measure.tally(*period).n).sum()
-}
-
-fn signed(quantity: Quantity) -> String {
-    if quantity.value > 0.0 { format!("+{quantity}") } else { quantity.to_string() }
 }
 
 /// Strangers' text between words of Markdown: nothing in it is markup, a link, a mention or a cell's end.

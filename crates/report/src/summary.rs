@@ -1,7 +1,7 @@
 //! What became of a run: everything that the outputs say, computed once.
 
 mod conclusion;
-mod effect;
+mod contrast;
 mod faults;
 mod judge;
 mod load;
@@ -20,18 +20,18 @@ use squall_model::record::{Record, Torn};
 use squall_model::unit::Span;
 
 pub use self::conclusion::Conclusion;
-pub use self::effect::Effect;
+pub use self::contrast::{Contrast, Moved, p_value, signed};
 pub use self::faults::{FaultSummary, LeftOut, Restart, State, UndoFailure, WindowSummary};
 pub(crate) use self::judge::Judge;
 pub use self::load::{LoadPart, LoadSummary};
 pub use self::log::{LogLine, Word};
 pub use self::measures::{MeasureSummary, Standing};
 pub use self::periods::{Period, Periods};
-pub use self::tally::{Numbers, Tally};
+pub use self::tally::Tally;
 use crate::findings::{self, Finding};
 
 /// The version of the summary's form as JSON.
-pub const SUMMARY_VERSION: u32 = 1;
+pub const SUMMARY_VERSION: u32 = 2;
 
 /// What became of a run. Times are seconds since its start where nothing else is said.
 #[derive(Clone, Debug, Serialize)]

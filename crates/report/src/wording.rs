@@ -1,4 +1,7 @@
-//! Strangers' text made fit to be shown.
+//! Strangers' text made fit to be shown, and numbers in words.
+
+use squall_model::unit::{Quantity, Unit};
+use squall_stats::Proportion;
 
 /// More characters than this of one text nobody reads in a report; the record has the rest.
 pub(crate) const LONGEST_TEXT: usize = 2_000;
@@ -61,6 +64,12 @@ pub(crate) fn escape(text: &str) -> String {
 pub(crate) fn counted(n: u64, noun: &str) -> String {
     let plural = if n == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", grouped(n))
+}
+
+/// `3 %, 1.03 % to 8.45 %`: a share with its interval.
+pub(crate) fn share_words(share: &Proportion) -> String {
+    let percent = |share: f64| Quantity::new(share * 100.0, Unit::Percent);
+    format!("{}, {} to {}", percent(share.share), percent(share.low), percent(share.high))
 }
 
 /// `14,200`

@@ -172,7 +172,7 @@ impl fmt::Display for Comparison {
                 let worth = before.min(*then);
                 write!(
                     f,
-                    "readings resemble their neighbours: worth {worth:.1} independent ones, too few to tell"
+                    "readings resemble their neighbours and are worth {worth:.1} independent ones, too few to tell"
                 )
             }
             Self::Compared(effect) => write!(f, "{}, p = {:.4}", effect.test, effect.p),

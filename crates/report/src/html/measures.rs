@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::summary::{Effect, MeasureSummary, Periods, Standing, Tally};
-use crate::wording::{grouped, line};
+use crate::summary::{Contrast, MeasureSummary, Periods, Standing, Tally, p_value, signed};
+use crate::wording::{grouped, line, share_words};
 
 #[derive(Serialize)]
 pub(super) struct MeasureRow {
@@ -16,7 +16,7 @@ pub(super) struct MeasureRow {
     mark: &'static str,
     tone: &'static str,
     periods: Vec<Cell>,
-    effect: Option<EffectWords>,
+    contrasts: Vec<ContrastWords>,
     reasons: Vec<String>,
 }
 
@@ -29,10 +29,11 @@ struct Cell {
 }
 
 #[derive(Serialize)]
-struct EffectWords {
+struct ContrastWords {
     shift: String,
-    interval: String,
-    size: String,
+    notes: Vec<String>,
+    sentence: String,
+    tone: &'static str,
 }
 
 impl MeasureRow {
@@ -53,7 +54,9 @@ impl MeasureRow {
             mark,
             tone,
             periods: Periods::ALL.iter().map(|period| Cell::of(measure, measure.tally(*period))).collect(),
-            effect: measure.effect_during.map(|effect| EffectWords::of(measure, &effect)),
+            contrasts: [&measure.contrast_during, &measure.contrast_after]
+                .map(|contrast| ContrastWords::of(measure, contrast.as_ref()))
+                .into(),
             reasons: measure.reasons.clone(),
         }
     }
@@ -74,16 +77,18 @@ impl Cell {
         let quantity = |value| measure.quantity(value).to_string();
         let range = tally.numbers.map(|numbers| {
             format!(
-                "mean {}, p95 {}, {} to {}",
+                "mean {}, p95 {}, p99 {}, {} to {}",
                 quantity(numbers.mean),
                 quantity(numbers.p95),
+                quantity(numbers.p99),
                 quantity(numbers.min),
                 quantity(numbers.max)
             )
         });
         let mut trouble = Vec::new();
         if let Some(misses) = tally.misses.filter(|misses| *misses > 0) {
-            trouble.push(format!("{} missed", grouped(misses)));
+            let share = tally.missed.map(|missed| format!(" ({})", share_words(&missed)));
+            trouble.push(format!("{} missed{}", grouped(misses), share.unwrap_or_default()));
         }
         if tally.unreadable > 0 {
             trouble.push(format!("{} unreadable", grouped(tally.unreadable)));
@@ -97,17 +102,35 @@ impl Cell {
     }
 }
 
-impl EffectWords {
-    fn of(measure: &MeasureSummary, effect: &Effect) -> Self {
-        let signed = |value: f64| {
-            let quantity = measure.quantity(value);
-            if value > 0.0 { format!("+{quantity}") } else { quantity.to_string() }
+impl ContrastWords {
+    fn of(measure: &MeasureSummary, contrast: Option<&Contrast>) -> Self {
+        let Some(contrast) = contrast else {
+            return Self {
+                shift: "–".to_owned(), notes: Vec::new(), sentence: String::new(), tone: "muted"
+            };
         };
-        let p = if effect.p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {:.3}", effect.p) };
-        Self {
-            shift: signed(effect.shift),
-            interval: format!("95 %: {} to {}", signed(effect.low), signed(effect.high)),
-            size: format!("{}, δ {:.2}, {p}", effect.size(), effect.cliffs_delta),
-        }
+        let sentence = contrast.sentence.clone();
+        let Some(effect) = contrast.effect() else {
+            return Self {
+                shift: "?".to_owned(),
+                notes: vec![contrast.comparison.to_string()],
+                sentence,
+                tone: "muted",
+            };
+        };
+        let quantity = |value: f64| signed(measure.quantity(value));
+        let mut notes = vec![
+            format!("95 %: {} to {}", quantity(effect.low), quantity(effect.high)),
+            format!(
+                "{}, δ {:.2}, {}",
+                effect.size,
+                effect.cliffs_delta,
+                p_value(contrast.corrected.unwrap_or(effect.p))
+            ),
+            effect.test.to_string(),
+        ];
+        notes.extend(contrast.dependence());
+        let tone = if contrast.outcome.is_found() { "found" } else { "muted" };
+        Self { shift: quantity(effect.shift), notes, sentence, tone }
     }
 }

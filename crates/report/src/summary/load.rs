@@ -6,9 +6,9 @@ use serde::Serialize;
 use squall_model::event::{EventKind, LoadSample};
 use squall_model::load::Pattern;
 use squall_model::record::Record;
+use squall_stats::median;
 
 use super::periods::{Period, Periods};
-use super::tally::median;
 
 /// The load of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -7,11 +7,12 @@ use squall_model::event::{EventKind, Phase};
 use squall_model::measure::{Expect, Judged, Limit, Measure, Outcome, Probe};
 use squall_model::record::Record;
 use squall_model::unit::{Percent, Quantity, Span, Unit};
+use squall_stats::{Sample, median};
 
-use super::effect::Effect;
+use super::contrast::{Contrast, Raw};
 use super::judge::Judge;
 use super::periods::{Period, Periods};
-use super::tally::{Numbers, Tally, median};
+use super::tally::Tally;
 
 /// What became of one measure.
 #[derive(Clone, Debug, Serialize)]
@@ -43,10 +44,10 @@ pub struct MeasureSummary {
     pub during: Tally,
     /// Readings after the faults.
     pub after: Tally,
-    /// From before to during.
-    pub effect_during: Option<Effect>,
-    /// From before to after.
-    pub effect_after: Option<Effect>,
+    /// From before to during; `None` where one of them has no numbers.
+    pub contrast_during: Option<Contrast>,
+    /// From before to after; `None` where one of them has no numbers.
+    pub contrast_after: Option<Contrast>,
     /// Whether it was as expected.
     pub standing: Standing,
     /// Why it was not.
@@ -122,7 +123,22 @@ pub(super) fn of(record: &Record, periods: &Periods) -> Vec<MeasureSummary> {
         }
     }
     let parts = plan.measures.iter().zip(collected).zip(units);
-    parts.map(|((measure, parts), unit)| summarize(measure, parts, unit, &facts)).collect()
+    let (mut during, mut after) = (Vec::new(), Vec::new());
+    let mut measures = Vec::new();
+    for ((measure, parts), unit) in parts {
+        let samples = parts.each_ref().map(|part| Sample::of(&part.numbers));
+        let [before, then, last] = &samples;
+        let unit = unit.unwrap_or_default();
+        during.push(Raw::between(&measure.name, unit, before, then));
+        after.push(Raw::between(&measure.name, unit, before, last));
+        measures.push(summarize(measure, parts, &samples, unit, &facts));
+    }
+    // Two questions, each asked of all measures: did the faults move it, and is it what it was?
+    let contrasts = Contrast::of_all(during).into_iter().zip(Contrast::of_all(after));
+    for (measure, (during, after)) in measures.iter_mut().zip(contrasts) {
+        (measure.contrast_during, measure.contrast_after) = (during, after);
+    }
+    measures
 }
 
 impl<'a> Facts<'a> {
@@ -168,19 +184,19 @@ impl<'a> Facts<'a> {
 fn summarize(
     measure: &Measure,
     parts: [Collected; 3],
-    unit: Option<Unit>,
+    samples: &[Sample; 3],
+    unit: Unit,
     facts: &Facts<'_>,
 ) -> MeasureSummary {
-    let [before, during, after] = parts.map(|mut part| {
-        part.numbers.sort_unstable_by(f64::total_cmp);
-        part.tally.numbers = Numbers::of(&part.numbers);
-        part
-    });
+    let [mut before, mut during, mut after] = parts.map(|part| part.tally);
+    for (tally, sample) in [&mut before, &mut during, &mut after].into_iter().zip(samples) {
+        tally.finish(sample);
+    }
     let baseline = facts.baselines.get(measure.name.as_str()).copied();
     let mut summary = MeasureSummary {
         name: measure.name.clone(),
         probe: kind(&measure.probe).to_owned(),
-        unit: unit.unwrap_or_default(),
+        unit,
         expect: measure.expect.as_ref().map(ToString::to_string),
         limits: measure.expect.as_ref().map(|expect| limits(expect, baseline)).unwrap_or_default(),
         abort: measure.abort.as_ref().map(|abort| format!("{} ({} in a row)", abort.when, abort.consecutive)),
@@ -188,11 +204,11 @@ fn summarize(
         judged: measure.judged.clone(),
         lag: measure.lag,
         baseline,
-        effect_during: Effect::between(&before.numbers, &during.numbers),
-        effect_after: Effect::between(&before.numbers, &after.numbers),
-        before: before.tally,
-        during: during.tally,
-        after: after.tally,
+        contrast_during: None,
+        contrast_after: None,
+        before,
+        during,
+        after,
         standing: Standing::Recorded,
         reasons: Vec::new(),
     };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use squall_model::measure::Outcome;
+use squall_stats::{Description, Proportion, Sample};
 
 /// Different texts that are counted one by one; the rest are counted together.
 const MOST_TEXTS: usize = 8;
@@ -20,56 +21,16 @@ pub struct Tally {
     pub absent: u64,
     /// Those not as expected, the unreadable ones included; `None` where nothing is expected in this period.
     pub misses: Option<u64>,
-    /// The numbers among them; `None` without any.
-    pub numbers: Option<Numbers>,
+    /// The same as a share of all readings (0 to 1) with its 95 % interval (Wilson).
+    pub missed: Option<Proportion>,
+    /// The numbers among them, in the base of their unit; `None` without any.
+    pub numbers: Option<Description>,
     /// How often each text was read.
     pub texts: BTreeMap<String, u64>,
     /// Readings of further texts.
     pub other_texts: u64,
     /// Why the first unreadable reading was.
     pub first_unreadable: Option<String>,
-}
-
-/// Numbers in the base of their unit.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Numbers {
-    /// How many.
-    pub n: u64,
-    /// Arithmetic mean.
-    pub mean: f64,
-    /// The middle one, or the mean of the two in the middle.
-    pub median: f64,
-    /// The smallest that at least 95 % of them do not exceed (nearest rank).
-    pub p95: f64,
-    /// Smallest.
-    pub min: f64,
-    /// Greatest.
-    pub max: f64,
-}
-
-impl Numbers {
-    /// Of sorted, finite numbers.
-    pub(crate) fn of(sorted: &[f64]) -> Option<Self> {
-        let (&min, &max) = (sorted.first()?, sorted.last()?);
-        let n = sorted.len();
-        let rank = (n * 95).div_ceil(100).max(1);
-        Some(Self {
-            n: n as u64,
-            mean: sorted.iter().sum::<f64>() / n as f64,
-            median: median(sorted)?,
-            p95: sorted[rank - 1],
-            min,
-            max,
-        })
-    }
-}
-
-pub(crate) fn median(sorted: &[f64]) -> Option<f64> {
-    let n = sorted.len();
-    let upper = *sorted.get(n / 2)?;
-    // Halved before they are added: the sum of two great numbers may be infinite.
-    Some(if n.is_multiple_of(2) { sorted[n / 2 - 1] / 2.0 + upper / 2.0 } else { upper })
 }
 
 impl Tally {
@@ -94,10 +55,15 @@ impl Tally {
         }
     }
 
+    /// All readings are in: those among them that are numbers are these.
+    pub(super) fn finish(&mut self, numbers: &Sample) {
+        self.numbers = numbers.describe();
+        self.missed = self.misses.and_then(|misses| Proportion::of(misses, self.n));
+    }
+
     /// The share of readings that missed the expectation, in percent.
     pub fn missed_percent(&self) -> Option<f64> {
-        let misses = self.misses?;
-        (self.n > 0).then(|| misses as f64 * 100.0 / self.n as f64)
+        self.missed.map(|missed| missed.share * 100.0)
     }
 }
 
@@ -106,13 +72,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_those_of_a_table_worked_by_hand() {
-        let sorted: Vec<f64> = (1..=20).map(f64::from).collect();
-        let numbers = Numbers::of(&sorted).unwrap();
-        assert!((numbers.mean - 10.5).abs() < 1e-12 && (numbers.median - 10.5).abs() < 1e-12);
-        assert!((numbers.p95 - 19.0).abs() < 1e-12 && (numbers.max - 20.0).abs() < 1e-12);
-        assert_eq!(Numbers::of(&[]), None);
-        assert!((Numbers::of(&[7.0]).unwrap().p95 - 7.0).abs() < 1e-12);
+    fn a_share_of_misses_has_its_interval() {
+        let mut tally = Tally { n: 100, misses: Some(3), ..Tally::default() };
+        tally.finish(&Sample::of(&[]));
+        let missed = tally.missed.unwrap();
+        assert!((missed.low - 0.010_25).abs() < 1e-4 && (missed.high - 0.084_5).abs() < 1e-4, "{missed:?}");
+        assert_eq!(tally.missed_percent(), Some(3.0));
     }
 
     #[test]

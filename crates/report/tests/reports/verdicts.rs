@@ -41,7 +41,8 @@ fn a_system_that_held_has_no_failure_and_a_proof_for_every_undo() {
     // E4: nine readings before, nineteen during, nine after, and the shift of the medians.
     let p99 = summary.measure("p99").unwrap();
     assert_eq!((p99.before.n, p99.during.n, p99.after.n), (9, 19, 9));
-    let effect = p99.effect_during.unwrap();
+    let contrast = p99.contrast_during.as_ref().unwrap();
+    let effect = contrast.effect().unwrap();
     assert!(effect.low <= effect.shift && effect.shift <= effect.high && effect.p < 0.01, "{effect:?}");
     assert!((effect.shift - 0.167).abs() < 0.003, "{effect:?}");
     // F23: the killed workers are the chosen ones, so nobody else is named.
