@@ -1,7 +1,7 @@
 //! Things that wait for their time, in their order.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A queue in which nothing overtakes: each thing leaves at its time, or at that of an earlier one where that is later.
 ///
@@ -26,6 +26,11 @@ impl<T> DelayLine<T> {
     /// Nothing that comes from now on leaves before this time.
     pub(crate) fn not_before(&mut self, at: Instant) {
         self.latest = Some(self.latest.map_or(at, |latest| latest.max(at)));
+    }
+
+    /// What comes from now on leaves so much later than what came before.
+    pub(crate) fn space(&mut self, now: Instant, delay: Duration) {
+        self.latest = Some(self.latest.map_or(now, |latest| latest.max(now)) + delay);
     }
 
     /// Whether something that comes now must wait.
@@ -62,8 +67,6 @@ impl<T> DelayLine<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

@@ -9,6 +9,7 @@ pub mod layer;
 pub mod mistake;
 pub mod names;
 pub mod pause;
+pub mod postgres;
 pub mod redis;
 pub mod rulebook;
 pub mod share;

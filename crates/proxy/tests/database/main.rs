@@ -5,6 +5,8 @@
     reason = "tests start servers and clients as a person does, and fail where they cannot go on"
 )]
 
+mod postgres;
+mod postgres_server;
 mod pump;
 mod redis;
 mod redis_server;

@@ -1,29 +1,12 @@
-//! Any commands, any replies, any bytes, in any chunks.
+//! Redis: any commands, any replies, any bytes, in any chunks.
 
 use std::collections::VecDeque;
 
 use proptest::prelude::*;
 use squall_proxy::layer::{Act, Way};
 
-use crate::wire::{Wire, command};
-
-/// Cuts bytes into chunks of these sizes, over and over.
-fn chunks<'a>(mut bytes: &'a [u8], sizes: &'a [usize]) -> Vec<&'a [u8]> {
-    let mut cut = Vec::new();
-    for size in sizes.iter().cycle() {
-        if bytes.is_empty() {
-            break;
-        }
-        let (chunk, rest) = bytes.split_at((*size).min(bytes.len()));
-        cut.push(chunk);
-        bytes = rest;
-    }
-    cut
-}
-
-fn sizes() -> impl Strategy<Value = Vec<usize>> {
-    prop::collection::vec(1_usize..40, 1..8)
-}
+use crate::redis::{command, wire};
+use crate::wire::{chunks, sizes};
 
 fn any_command() -> impl Strategy<Value = Vec<u8>> {
     let names = [
@@ -103,7 +86,7 @@ proptest! {
         ruled in any::<bool>(),
     ) {
         let rules = [r#"{"key":"no such key in any of them","error":{"moved":{"to":"a:1"}}}"#, r#"{"command":"nosuch sub","delay":1}"#];
-        let mut wire = Wire::new(if ruled { &rules } else { &[] });
+        let mut wire = wire(if ruled { &rules } else { &[] });
         let (ups, downs) = (chunks(&up, &sizes), chunks(&down, &sizes));
         for n in 0..ups.len().max(downs.len()) {
             if let Some(chunk) = ups.get(n) { wire.put(Way::Upstream, chunk); }
@@ -122,7 +105,7 @@ proptest! {
         feed in prop::collection::vec((any::<bool>(), prop_oneof![any_command(), any_reply(), prop::collection::vec(any::<u8>(), 0..60)]), 0..60),
         sizes in sizes(),
     ) {
-        let mut wire = Wire::new(&[
+        let mut wire = wire(&[
             r#"{"command":["get","multi"],"percent":50,"error":"loading"}"#, r#"{"command":"exec","percent":50,"error":"oom"}"#,
             r#"{"command":"set","delay":3,"jitter":3}"#, r#"{"command":"eval","error":{"ask":{"to":"a:1"}}}"#,
             r#"{"command":"blpop","drop":"hang","percent":20}"#, r#"{"command":"xread","cut":{"after":3}}"#,
@@ -150,7 +133,7 @@ proptest! {
         pushes in prop::collection::vec(any::<bool>(), 1..20),
         turns in prop::collection::vec(any::<bool>(), 1..20),
     ) {
-        let mut wire = Wire::new(&[r#"{"key":"bad*","error":"loading"}"#, r#"{"command":"exec","every":2,"error":"oom"}"#]);
+        let mut wire = wire(&[r#"{"key":"bad*","error":"loading"}"#, r#"{"command":"exec","every":2,"error":"oom"}"#]);
         let (mut sent, mut expected) = (String::new(), Vec::new());
         // The server as the client should see it.
         let (mut seen, mut execs) = (Server::default(), 0);

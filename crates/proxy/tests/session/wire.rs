@@ -1,18 +1,19 @@
-//! A session without sockets.
+//! A session without sockets: what goes in, and what comes out.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use proptest::prelude::*;
 use squall_proxy::layer::{Act, Layer, Way};
-use squall_proxy::redis::{Rule, session};
 use squall_proxy::rulebook::{Live, Rulebook};
 
 fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
-pub(crate) fn book(rules: &[&str]) -> Rulebook<Rule> {
+/// These rules.
+pub(crate) fn book<R: serde::de::DeserializeOwned>(rules: &[&str]) -> Rulebook<R> {
     let book = Rulebook::default();
     let live = |(n, json): (usize, &&str)| {
         Arc::new(Live::new(format!("rule-{n}"), serde_json::from_str(json).unwrap(), 1))
@@ -31,14 +32,8 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    pub(crate) fn new(rules: &[&str]) -> Self {
-        Self {
-            layer: session(book(rules), Some([127, 0, 0, 1].into())),
-            now: now(),
-            up: Vec::new(),
-            down: Vec::new(),
-            others: Vec::new(),
-        }
+    pub(crate) fn new(layer: Box<dyn Layer>) -> Self {
+        Self { layer, now: now(), up: Vec::new(), down: Vec::new(), others: Vec::new() }
     }
 
     pub(crate) fn take(&mut self, acts: Vec<Act>) {
@@ -101,8 +96,21 @@ impl Wire {
     }
 }
 
-/// These words as a list of bulk strings.
-pub(crate) fn command(words: &[&str]) -> String {
-    let args: Vec<String> = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
-    format!("*{}\r\n{}", words.len(), args.concat())
+/// Cuts bytes into chunks of these sizes, over and over.
+pub(crate) fn chunks<'a>(mut bytes: &'a [u8], sizes: &'a [usize]) -> Vec<&'a [u8]> {
+    let mut cut = Vec::new();
+    for size in sizes.iter().cycle() {
+        if bytes.is_empty() {
+            break;
+        }
+        let (chunk, rest) = bytes.split_at((*size).min(bytes.len()));
+        cut.push(chunk);
+        bytes = rest;
+    }
+    cut
+}
+
+/// Sizes of chunks.
+pub(crate) fn sizes() -> impl Strategy<Value = Vec<usize>> {
+    prop::collection::vec(1_usize..40, 1..8)
 }
