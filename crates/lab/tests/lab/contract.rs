@@ -11,7 +11,7 @@ use squall_lab::{
     Work, WorkFailed,
 };
 
-use Happened::{Dead, Failed, Purged, Queued, Released, Replayed, Started};
+use Happened::{Dead, Done, Failed, Purged, Queued, Released, Replayed, Started};
 
 use crate::store::{Damage, Sqlite, Store};
 
@@ -357,7 +357,7 @@ fn what_ends_after_its_deadline_is_late(bench: &mut Bench<'_>) {
     assert_eq!((stats.late, stats.done, stats.dead, stats.queued), (2, 2, 1, 1));
     let late: Vec<_> = bench.queue.events(&Cursor::default(), 100).unwrap();
     let late: Vec<_> = late.iter().filter(|event| event.late).map(|event| event.happened).collect();
-    assert_eq!(late, [Happened::Done, Happened::Dead]);
+    assert_eq!(late, [Done, Dead]);
 }
 
 fn a_batch_tells_its_states_and_its_partial_results(bench: &mut Bench<'_>) {
