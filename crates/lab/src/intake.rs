@@ -9,6 +9,8 @@ use crate::{Access, LabError, Location, Millis, Queue, QueueError, Receipt, Subm
 const WAITING: usize = 1024;
 /// Orders that are put in together, in one change.
 const TOGETHER: usize = 256;
+/// No more orders are added to a change that has this many tasks.
+const MOST_TASKS: u64 = 5000;
 
 /// Why a submission was not put in.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -78,11 +80,13 @@ fn take(mut queue: Attached, mut waiting: mpsc::Receiver<Order>) {
     while let Some(first) = waiting.blocking_recv() {
         let mut submissions = Vec::new();
         let mut replies = Vec::new();
+        let mut tasks = 0;
         let mut next = Some(first);
         while let Some(order) = next {
             match order {
                 Order::Submit(more, reply) => {
                     replies.push((more.len(), reply));
+                    tasks += more.iter().map(|submission| u64::from(submission.count)).sum::<u64>();
                     submissions.extend(more);
                 }
                 Order::Probe(reply) => {
@@ -90,7 +94,8 @@ fn take(mut queue: Attached, mut waiting: mpsc::Receiver<Order>) {
                     let _ = reply.send(answer);
                 }
             }
-            next = if replies.len() < TOGETHER { waiting.try_recv().ok() } else { None };
+            next =
+                if replies.len() < TOGETHER && tasks < MOST_TASKS { waiting.try_recv().ok() } else { None };
         }
         if replies.is_empty() {
             continue;

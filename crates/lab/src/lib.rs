@@ -36,7 +36,7 @@ pub use duration::DurationMistake;
 pub use error::LabError;
 pub use queue::{
     Access, Batch, Cause, Chance, Count, Cursor, Event, Happened, Kinds, Ledger, Location, LocationMistake,
-    Outcome, Queue, QueueError, Receipt, Scope, Settled, Stats, Wanted,
+    Outcome, PostgresPlace, Queue, QueueError, Receipt, RedisPlace, Scope, Settled, Stats, Wanted,
 };
 pub use task::{Claim, Filter, Priority, State, Submission, Tag, TagMistake, Task, TaskId};
 pub use work::{Kind, Percent, Work, WorkFailed};

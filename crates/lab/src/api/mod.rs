@@ -24,6 +24,7 @@ use axum::Router;
 use axum::routing::get;
 use clap::Args;
 
+use crate::error::with_causes;
 use crate::intake::Intake;
 use crate::queue::Clerk;
 use crate::stop::Stop;
@@ -32,6 +33,9 @@ use problem::Problem;
 
 /// Open connections have this long to end after a stop was asked for.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// Pause between two tries to reach the queue's server at the start.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// What `api` takes.
 #[derive(Debug, Args)]
@@ -54,12 +58,15 @@ struct Desk {
 /// Serves until SIGTERM or SIGINT, then lets requests that have begun come to their end.
 pub(crate) async fn serve(args: ApiArgs, out: &mut dyn Write) -> Result<(), LabError> {
     let mut stop = Stop::new()?;
-    drop(args.queue.open(Access::Make)?);
+    let caveat = open(&args.queue, &mut stop, out).await?;
     let desk =
         Desk { intake: Intake::start(args.queue.clone())?, view: Clerk::start(args.queue, Access::Read)? };
     let (listener, address) = listen::listen(args.listen)?;
     // A closed output must not stop the API.
     let _ = writeln!(out, "api: listening on {address}").and_then(|()| out.flush());
+    if let Some(caveat) = caveat {
+        let _ = writeln!(out, "api: {caveat}").and_then(|()| out.flush());
+    }
 
     let (asked, mut ended) = tokio::sync::watch::channel(());
     let server = axum::serve(listener, router(desk)).with_graceful_shutdown(async move {
@@ -73,6 +80,31 @@ pub(crate) async fn serve(args: ApiArgs, out: &mut dyn Write) -> Result<(), LabE
     tokio::select! {
         served = server.into_future() => served.map_err(LabError::Serve),
         () = forced => Ok(()),
+    }
+}
+
+/// Makes the queue where there is none. A server that is not there yet is waited for. Returns what the store's
+/// settings take away from the promises.
+async fn open(queue: &Location, stop: &mut Stop, out: &mut dyn Write) -> Result<Option<String>, LabError> {
+    let mut waits = false;
+    loop {
+        // The thread of a clerk, because a store may wait and this task must not.
+        let maker = Clerk::start(queue.clone(), Access::Make)?;
+        match maker.ask(|queue| queue.caveat()).await {
+            Ok(caveat) => return Ok(caveat),
+            Err(error) if error.is_lasting() || !queue.is_remote() => return Err(error.into()),
+            Err(error) => {
+                if !waits {
+                    waits = true;
+                    let _ = writeln!(out, "api: could not {}; waiting for it", with_causes(&error))
+                        .and_then(|()| out.flush());
+                }
+                tokio::select! {
+                    () = stop.asked() => return Err(error.into()),
+                    () = tokio::time::sleep(PAUSE) => {}
+                }
+            }
+        }
     }
 }
 

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::postgres::{PostgresPlace, PostgresQueue};
+use super::redis::{RedisPlace, RedisQueue};
 use super::sqlite::SqliteQueue;
 use super::{Access, Queue, QueueError};
 
@@ -12,6 +14,10 @@ use super::{Access, Queue, QueueError};
 pub enum Location {
     /// A file.
     File(PathBuf),
+    /// A Redis server.
+    Redis(RedisPlace),
+    /// A database of a PostgreSQL server.
+    Postgres(Box<PostgresPlace>),
 }
 
 /// The text is no place for a queue.
@@ -21,20 +27,34 @@ pub enum Location {
 )]
 pub struct LocationMistake {
     text: String,
-    why: &'static str,
+    why: String,
 }
 
 impl FromStr for Location {
     type Err = LocationMistake;
 
     fn from_str(text: &str) -> Result<Self, LocationMistake> {
-        let mistake = |why| LocationMistake { text: text.escape_debug().take(200).collect(), why };
+        let mistake = |why: String| LocationMistake {
+            text: without_password(text).escape_debug().take(200).collect(),
+            why,
+        };
         match text.split_once("://") {
-            _ if text.is_empty() => Err(mistake("it is empty")),
-            Some(("redis" | "postgres" | "postgresql", _)) => Err(mistake("this store is not built in yet")),
-            Some(_) => Err(mistake("this scheme is not known")),
+            _ if text.is_empty() => Err(mistake("it is empty".to_owned())),
+            Some(("redis" | "redis+unix", _)) => RedisPlace::read(text).map(Self::Redis).map_err(mistake),
+            Some(("postgres" | "postgresql", _)) => {
+                PostgresPlace::read(text).map(|place| Self::Postgres(Box::new(place))).map_err(mistake)
+            }
+            Some((scheme, _)) => Err(mistake(format!("`{}` is no known scheme", scheme.escape_debug()))),
             None => Ok(Self::File(text.into())),
         }
+    }
+}
+
+/// A mistake is shown on terminals and in logs.
+fn without_password(text: &str) -> String {
+    match (text.split_once("://"), text.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://...@{host}"),
+        _ => text.to_owned(),
     }
 }
 
@@ -42,6 +62,8 @@ impl fmt::Display for Location {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => path.display().fmt(to),
+            Self::Redis(place) => place.fmt(to),
+            Self::Postgres(place) => place.fmt(to),
         }
     }
 }
@@ -51,11 +73,51 @@ impl Location {
     pub fn open(&self, access: Access) -> Result<Box<dyn Queue>, QueueError> {
         Ok(match self {
             Self::File(path) => Box::new(SqliteQueue::open(path, access)?),
+            Self::Redis(place) => Box::new(RedisQueue::open(place, access)?),
+            Self::Postgres(place) => Box::new(PostgresQueue::open(place, access)?),
         })
     }
 
     /// Whether the queue is kept by another process, which may be down.
-    pub(super) fn is_remote(&self) -> bool {
+    pub(crate) fn is_remote(&self) -> bool {
         !matches!(self, Self::File(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_a_file_or_the_address_of_a_server_and_is_shown_without_its_password() {
+        for (text, shown) in [
+            ("queue.db", "queue.db"),
+            ("/tmp/a b.db", "/tmp/a b.db"),
+            ("redis://127.0.0.1:7000/3", "redis://127.0.0.1:7000/3"),
+            ("redis://user:secret@127.0.0.1", "redis://127.0.0.1:6379/0"),
+            ("redis+unix:///tmp/r.sock?db=2", "redis+unix:///tmp/r.sock?db=2"),
+            ("postgres://lab:secret@127.0.0.1:7001/lab", "postgres://127.0.0.1:7001/lab"),
+            ("postgresql://lab@/lab?host=/tmp/pg", "postgres:///tmp/pg/lab"),
+        ] {
+            let location: Location = text.parse().unwrap();
+            assert_eq!(location.to_string(), shown);
+            assert!(!format!("{location}").contains("secret"));
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused_with_the_reason_and_without_the_password() {
+        for (text, reason) in [
+            ("", "it is empty"),
+            ("mysql://127.0.0.1/lab", "`mysql` is no known scheme"),
+            ("redis://user:secret@127.0.0.1:port", "no place for a queue"),
+            ("redis://127.0.0.1/x", "no place for a queue"),
+            ("postgres://lab:secret@127.0.0.1:port/lab", "no place for a queue"),
+            ("postgres:///lab", "names no host"),
+        ] {
+            let mistake = text.parse::<Location>().unwrap_err().to_string();
+            assert!(mistake.contains(reason) && mistake.contains("redis://HOST"), "{text}: {mistake}");
+            assert!(!mistake.contains("secret"), "{mistake}");
+        }
     }
 }

@@ -27,10 +27,13 @@ mod error;
 mod event;
 mod ledger;
 mod location;
+mod postgres;
 mod receipt;
+mod redis;
 mod sqlite;
 mod stats;
 mod wanted;
+mod wire;
 
 use std::time::Duration;
 
@@ -41,7 +44,9 @@ pub use error::{Cause, Chance, QueueError};
 pub use event::{Cursor, Event, Happened};
 pub use ledger::Ledger;
 pub use location::{Location, LocationMistake};
+pub use postgres::PostgresPlace;
 pub use receipt::{Outcome, Receipt, Settled};
+pub use redis::RedisPlace;
 pub use stats::{Count, Scope, Stats};
 pub use wanted::{Kinds, Wanted};
 
@@ -68,6 +73,9 @@ pub enum Access {
 pub trait Queue: Send {
     /// Whether this connection still leads to the queue. One that does not is opened anew by its owner.
     fn is_attached(&self) -> bool;
+
+    /// What the store's settings take away from the promises; none when they hold.
+    fn caveat(&mut self) -> Result<Option<String>, QueueError>;
 
     /// Whether a change could be made now.
     fn probe(&mut self) -> Result<(), QueueError>;
@@ -116,10 +124,11 @@ pub trait Queue: Send {
     fn ledger(&mut self, tag: Option<&Tag>) -> Result<Ledger, QueueError>;
 
     /// What happened after `cursor`, the oldest first, at most `limit`. Nothing is left out and nothing comes twice,
-    /// also while others write; the events of one task are in their order.
+    /// also while others write; the events of one task are in their order. While others write, the newest may come a
+    /// moment later.
     fn events(&mut self, after: &Cursor, limit: u32) -> Result<Vec<Event>, QueueError>;
 
-    /// The place after the newest event.
+    /// The place after the newest event that [`Queue::events`] would give.
     fn newest(&mut self) -> Result<Cursor, QueueError>;
 
     /// A note that the parts of the lab keep beside the tasks, such as how far the reports to an outside service are.

@@ -6,6 +6,7 @@ use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use squall_lab::{Access, Location, Queue};
 use tempfile::TempDir;
 
 /// Polls until `fact` is there. The one place that waits.
@@ -32,18 +33,32 @@ fn lab(arguments: &[&str]) -> Command {
     command
 }
 
-/// A folder with the queue's file.
+/// A queue, and the processes of the lab around it.
 pub(crate) struct Site {
-    folder: TempDir,
+    queue: String,
+    folder: Option<TempDir>,
 }
 
 impl Site {
+    /// On SQLite, in a folder of its own.
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        let folder = tempfile::tempdir().unwrap();
+        Self { queue: path(&folder.path().join("lab.db")).to_owned(), folder: Some(folder) }
     }
 
+    /// On a store that is there already.
+    pub(crate) fn on(queue: String) -> Self {
+        Self { queue, folder: None }
+    }
+
+    /// The file of [`Site::new`].
     pub(crate) fn db(&self) -> PathBuf {
-        self.folder.path().join("lab.db")
+        self.folder.as_ref().expect("a site on SQLite").path().join("lab.db")
+    }
+
+    /// The queue itself.
+    pub(crate) fn open(&self, access: Access) -> Box<dyn Queue> {
+        self.queue.parse::<Location>().unwrap().open(access).unwrap()
     }
 
     /// An API on a port that the kernel chose.
@@ -64,8 +79,7 @@ impl Site {
     }
 
     pub(crate) fn start(&self, arguments: &[&str]) -> Process {
-        let db = self.db();
-        let mut command = lab(&[arguments, &["--queue", path(&db)]].concat());
+        let mut command = lab(&[arguments, &["--queue", &self.queue]].concat());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         Process { child, output }
@@ -73,8 +87,7 @@ impl Site {
 
     /// A command that ends by itself.
     pub(crate) fn ask(&self, arguments: &[&str]) -> Output {
-        let db = self.db();
-        lab(&[arguments, &["--queue", path(&db)]].concat()).output().unwrap()
+        lab(&[arguments, &["--queue", &self.queue]].concat()).output().unwrap()
     }
 
     /// The JSON of `stats` or `ledger`.

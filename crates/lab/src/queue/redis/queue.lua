@@ -50,7 +50,7 @@ local function tell(task, happened, worker, late)
     if late then count(task, 'late', 1) end
     redis.call('XADD', P .. 'events', '*', 'at', whole(now), 'happened', happened, 'task', whole(task.id),
         'tag', task.tag, 'kind', task.kind, 'attempt', whole(task.attempts), 'worker', worker or '',
-        'has_worker', worker and '1' or '0', 'late', late and '1' or '0')
+        'late', late and '1' or '0')
 end
 
 local function line_up(task)
@@ -363,6 +363,11 @@ if not about then return redis.error_reply('MISSING there is no queue on this se
 if about ~= VERSION then return redis.error_reply('FOREIGN another version') end
 
 if operation == 'check' then return 1 end
+if operation == 'probe' then
+    -- A write, so that a read-only server or a full memory shows.
+    redis.call('SET', P .. 'about', VERSION)
+    return 1
+end
 if operation == 'submit' then
     local receipts = {}
     for place, submission in ipairs(input.submissions) do receipts[place] = put(submission) end

@@ -109,6 +109,10 @@ impl Queue for SqliteQueue {
         FileIdentity::of(&self.path).is_ok_and(|now| now == self.identity)
     }
 
+    fn caveat(&mut self) -> Result<Option<String>, QueueError> {
+        Ok(None)
+    }
+
     /// Takes the write lock and gives it back.
     fn probe(&mut self) -> Result<(), QueueError> {
         self.change("take the queue's write lock")?.give_up()

@@ -73,7 +73,7 @@ fn end(
         }
         Outcome::Failed(failure) if row.failures + 1 < row.max_failures => {
             let failures = row.failures + 1;
-            let due = now.plus(backoff::wait(failures, &mut dice(claim.task, claim.attempt)));
+            let due = now.plus(backoff::wait(failures, backoff::share(&mut dice(claim.task, claim.attempt))));
             back(change, claim.task, failures, due, Some(&failure.0))?;
             change.moved(&subject, Some(State::Running), State::Queued);
             change.tell(&subject, Happened::Failed, Late::No, now)?;

@@ -1,10 +1,14 @@
 //! The stores that a queue can be in, and what the tests do to them behind the queue's back.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use squall_lab::Location;
 use tempfile::TempDir;
+
+mod postgres;
+mod redis;
+
+pub(crate) use postgres::Postgres;
+pub(crate) use redis::Redis;
 
 /// Damage that no queue does to itself.
 #[derive(Debug, Clone, Copy)]
@@ -21,9 +25,23 @@ pub(crate) enum Damage {
 
 /// A store that is running.
 pub(crate) trait Store: Sync {
-    /// A place where no queue is yet.
-    fn fresh(&self) -> Location;
-    fn damage(&self, location: &Location, damage: Damage);
+    /// A place where no queue is yet, as `--queue` takes it.
+    fn fresh(&self) -> String;
+    fn damage(&self, queue: &str, damage: Damage);
+}
+
+/// A store that is a server, which can be lost.
+pub(crate) trait Server: Store {
+    /// SIGKILL.
+    fn kill(&mut self);
+    /// Starts it again on what is on its disk. Returns when it answers.
+    fn start(&mut self);
+    /// SIGSTOP: connections stay, nothing answers.
+    fn pause(&self);
+    /// SIGCONT.
+    fn resume(&self);
+    /// Closes all connections of clients.
+    fn cut(&self);
 }
 
 /// Files of SQLite.
@@ -39,12 +57,12 @@ impl Sqlite {
 }
 
 impl Store for Sqlite {
-    fn fresh(&self) -> Location {
+    fn fresh(&self) -> String {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        Location::File(self.folder.path().join(format!("{number}.db")))
+        self.folder.path().join(format!("{number}.db")).to_str().unwrap().to_owned()
     }
 
-    fn damage(&self, location: &Location, damage: Damage) {
+    fn damage(&self, queue: &str, damage: Damage) {
         let statement = match damage {
             Damage::Garbled(id) => format!("UPDATE tasks SET payload = '{{}}' WHERE id = {id}"),
             Damage::Lost(id) => format!("DELETE FROM tasks WHERE id = {id}"),
@@ -53,13 +71,7 @@ impl Store for Sqlite {
                 "INSERT INTO completions (task, tag, kind, worker, attempt, waited, at) VALUES ({id}, 't', 'sleep', 'w', 1, 0, 0)"
             ),
         };
-        let connection = rusqlite::Connection::open(file(location)).unwrap();
+        let connection = rusqlite::Connection::open(queue).unwrap();
         assert_eq!(connection.execute(&statement, []).unwrap(), 1, "{statement}");
-    }
-}
-
-fn file(location: &Location) -> &Path {
-    match location {
-        Location::File(path) => path,
     }
 }
