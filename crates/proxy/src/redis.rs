@@ -13,11 +13,13 @@
 mod command;
 mod error;
 mod frame;
+mod hit;
 mod keys;
 mod replies;
 mod rule;
 mod session;
 mod slot;
+mod special;
 
 pub use error::{Elsewhere, ErrorReply};
 pub use rule::{Attributes, Cut, CutWith, Drop, Rule};

@@ -93,6 +93,13 @@ impl Frame {
                             State::Text
                         }
                         b':' | b'$' | b'=' | b'!' | b'*' | b'~' | b'>' | b'%' | b'|' => {
+                            if let Some((number, length)) = short_number(&bytes[at..]) {
+                                at += length;
+                                if !self.numbered(*byte, number) {
+                                    return Scanned::Broken;
+                                }
+                                continue;
+                            }
                             State::Number { of: *byte, value: 0, negative: false, digits: 0 }
                         }
                         _ => return Scanned::Broken,
@@ -198,6 +205,19 @@ impl Frame {
         self.word[self.word_length..][..bytes.len()].copy_from_slice(bytes);
         self.word_length += bytes.len();
     }
+}
+
+/// Most numbers are one to four digits and all there with their line end: the number, and the length of its line.
+fn short_number(bytes: &[u8]) -> Option<(i64, usize)> {
+    let mut value = 0;
+    for (n, byte) in bytes.iter().take(5).enumerate() {
+        match byte {
+            b'0'..=b'9' => value = value * 10 + i64::from(byte - b'0'),
+            b'\r' if n > 0 && bytes.get(n + 1) == Some(&b'\n') => return Some((value, n + 2)),
+            _ => return None,
+        }
+    }
+    None
 }
 
 #[cfg(test)]

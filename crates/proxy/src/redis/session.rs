@@ -8,9 +8,11 @@ use bytes::{Bytes, BytesMut};
 
 use super::command::{Command, Head, Reading};
 use super::frame::{Frame, Scanned};
+use super::hit::{done, what};
 use super::keys;
 use super::replies::{Expected, Replies, Topic};
 use super::rule::{About, Drop, Effect, Rule};
+use super::special::Special;
 use crate::delay_line::DelayLine;
 use crate::layer::{Act, Hit, LIMIT, Layer, Way};
 use crate::rulebook::{Live, Rulebook};
@@ -75,47 +77,6 @@ enum Step {
     Send(Bytes),
     Expect(Expected),
     End,
-}
-
-/// Commands that change what replies there are.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Special {
-    None,
-    Multi,
-    Exec,
-    Discard,
-    Subscribe(Topic),
-    Unsubscribe(Topic),
-    Monitor,
-    Reset,
-    Client,
-    Replication,
-}
-
-impl Special {
-    fn of(command: &Command<'_>) -> Self {
-        let Some(name) = command.arg(0) else { return Self::None };
-        let mut upper = [0_u8; 12];
-        let Some(upper) = upper.get_mut(..name.len()) else { return Self::None };
-        upper.copy_from_slice(name);
-        upper.make_ascii_uppercase();
-        match &*upper {
-            b"MULTI" => Self::Multi,
-            b"EXEC" => Self::Exec,
-            b"DISCARD" => Self::Discard,
-            b"SUBSCRIBE" => Self::Subscribe(Topic::Channels),
-            b"PSUBSCRIBE" => Self::Subscribe(Topic::Patterns),
-            b"SSUBSCRIBE" => Self::Subscribe(Topic::Shards),
-            b"UNSUBSCRIBE" => Self::Unsubscribe(Topic::Channels),
-            b"PUNSUBSCRIBE" => Self::Unsubscribe(Topic::Patterns),
-            b"SUNSUBSCRIBE" => Self::Unsubscribe(Topic::Shards),
-            b"MONITOR" => Self::Monitor,
-            b"RESET" => Self::Reset,
-            b"CLIENT" => Self::Client,
-            b"SYNC" | b"PSYNC" => Self::Replication,
-            _ => Self::None,
-        }
-    }
 }
 
 impl Layer for Session {
@@ -446,29 +407,4 @@ fn hit<'a>(
         let (number, chance) = rule.draw();
         rule.rule.share.takes(number, chance).then_some((&**rule, chance))
     })
-}
-
-/// The command and its first key, in few words. Other arguments may be secrets.
-fn what(command: &Command<'_>) -> String {
-    let show = |arg: &[u8]| {
-        let text = String::from_utf8_lossy(&arg[..arg.len().min(64)]);
-        text.escape_debug().to_string()
-    };
-    let name = command.arg(0).map(show).unwrap_or_default().to_ascii_uppercase();
-    let key = keys::find(command).keys.places().next().and_then(|place| command.arg(place));
-    key.map_or(name.clone(), |key| format!("{name} {}", show(key)))
-}
-
-fn done(effect: &Effect, pause: std::time::Duration) -> String {
-    let effect = match effect {
-        Effect::Pass => None,
-        Effect::Error(error) => {
-            Some(format!("answered {}", error.text(None).split(' ').next().unwrap_or_default()))
-        }
-        Effect::Drop(Drop::Hang) => Some("dropped".to_owned()),
-        Effect::Drop(Drop::Close) => Some("dropped and closed".to_owned()),
-        Effect::Cut(cut) => Some(format!("reply cut after {} bytes", cut.after)),
-    };
-    let delayed = (!pause.is_zero()).then(|| format!("delayed by {} ms", pause.as_millis()));
-    delayed.into_iter().chain(effect).collect::<Vec<_>>().join(", ")
 }

@@ -188,7 +188,7 @@ fn statements_and_rows_are_slow_as_told_and_copies_pass() {
     let stage = Stage::new();
     stage.rules(&[
         r#"{"statement":{"glob":"select pg_sleep(0)"},"delay":300}"#,
-        r#"{"statement":{"regex":"from jobs"},"row_delay":30}"#,
+        r#"{"kind":"select","statement":{"regex":"from jobs"},"row_delay":30}"#,
     ]);
     let client = stage.proxied();
     stage.wait(async {
@@ -198,6 +198,17 @@ fn statements_and_rows_are_slow_as_told_and_copies_pass() {
         let began = Instant::now();
         assert_eq!(client.query("SELECT id FROM jobs", &[]).await.unwrap().len(), 10);
         assert!(began.elapsed() >= Duration::from_millis(300), "{:?}", began.elapsed());
+    });
+    // In the extended protocol, with rules that look at it and do not hit.
+    stage.wait(async {
+        use futures_util::SinkExt as _;
+        let sink = client.copy_in::<_, bytes::Bytes>("COPY jobs FROM STDIN").await.unwrap();
+        let mut sink = std::pin::pin!(sink);
+        for id in 11..1011 {
+            sink.send(format!("{id}\tf\n").into()).await.unwrap();
+        }
+        assert_eq!(sink.finish().await.unwrap(), 1000);
+        client.execute("DELETE FROM jobs WHERE id > 10", &[]).await.unwrap();
     });
     let (out, said) = stage.psql("COPY jobs (id, done) TO STDOUT\n\\copy jobs TO '/dev/null'");
     assert_eq!((out.lines().filter(|line| line.ends_with("\tf")).count(), said), (10, String::new()));

@@ -151,6 +151,12 @@ fn subscriptions_in_resp2_have_a_line_for_each_channel_and_messages_count_for_no
     assert!(!wire.down().contains("LOADING"));
     wire.server("*3\r\n$9\r\nsubscribe\r\n$1\r\nb\r\n:2\r\n");
     assert!(wire.down().ends_with(LOADING));
+    // A message is no reply to what was asked before it.
+    wire.client(&[command(&["QUIT"]), command(&["PING"])].concat());
+    wire.server("*4\r\n$8\r\npmessage\r\n$1\r\n*\r\n$1\r\na\r\n$1\r\nx\r\n");
+    assert!(!wire.down().contains("LOADING"));
+    wire.server("+OK\r\n");
+    assert_eq!(wire.down(), format!("+OK\r\n{LOADING}"));
     wire.client(&[command(&["UNSUBSCRIBE"]), command(&["PING"])].concat());
     wire.server("*3\r\n$11\r\nunsubscribe\r\n$1\r\na\r\n:1\r\n*3\r\n$7\r\nmessage\r\n$1\r\nb\r\n$1\r\nx\r\n");
     assert!(!wire.down().contains("LOADING"));
