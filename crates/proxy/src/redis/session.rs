@@ -10,7 +10,7 @@ use super::command::{Command, Head, Reading};
 use super::frame::{Frame, Scanned};
 use super::hit::{done, what};
 use super::keys;
-use super::replies::{Expected, Replies, Topic};
+use super::replies::{Expected, Replies};
 use super::rule::{About, Drop, Effect, Rule};
 use super::special::Special;
 use crate::delay_line::DelayLine;
