@@ -332,7 +332,8 @@ impl Session {
         let refusal = Refusal { token, error: error.bytes(false), fatal: error.is_fatal(), before };
         self.step(Step::Refused(refusal), 0, now, acts);
         self.send(bytes.into(), now, acts);
-        if error.is_fatal() {
+        // In the extended protocol an earlier error may make the server skip this one, and the session goes on.
+        if error.is_fatal() && kind == b'Q' {
             self.stage = Stage::Silent;
         }
     }

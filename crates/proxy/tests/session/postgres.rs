@@ -117,6 +117,18 @@ fn an_error_that_the_server_skips_holds_nothing_up() {
 }
 
 #[test]
+fn a_session_does_not_end_with_an_error_that_the_server_skips() {
+    let mut wire = begun(&[r#"{"kind":"update","error":{"sqlstate":"57P01"}}"#]);
+    let sync = message(b'S', b"");
+    wire.put(Way::Upstream, &[parse("", "UPDATE nothing"), bind("", ""), execute(""), sync.clone()].concat());
+    assert!(wire.up.ends_with(&sync));
+    wire.put(Way::Downstream, &[error("42P01", "no such table"), ready(b'I')].concat());
+    wire.up.clear();
+    wire.put(Way::Upstream, &query("SELECT 1"));
+    assert_eq!((wire.up.clone(), wire.has(&Act::Close)), (query("SELECT 1"), false));
+}
+
+#[test]
 fn an_error_of_commit_rolls_back_and_of_that_the_client_sees_nothing() {
     let mut wire = begun(&[r#"{"kind":"commit","error":{"sqlstate":"40001"}}"#]);
     wire.put(Way::Upstream, &query("COMMIT"));
