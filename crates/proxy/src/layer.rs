@@ -17,7 +17,6 @@ pub enum Way {
 
 impl Way {
     /// The other way.
-    #[must_use]
     pub fn back(self) -> Self {
         match self {
             Self::Upstream => Self::Downstream,

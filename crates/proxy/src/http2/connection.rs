@@ -1,0 +1,540 @@
+//! One connection of HTTP/2.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+
+use super::block::{Codec, Field};
+use super::delivery::{REMEMBERED, remember, wide};
+use super::frame::{self, Head};
+use super::input::{Block, Fate, Input, State};
+use super::output::Output;
+use super::stream::{Stream, edit, value};
+use crate::http::plan;
+use crate::http::request::Request;
+use crate::http::rule::Rule;
+use crate::layer::{Act, LIMIT, Layer, Way};
+use crate::rulebook::Rulebook;
+
+/// Bytes held for slowed streams, all together, before the server is left to wait, and other streams with it. One
+/// stream's window is often some megabytes.
+const HELD: usize = 16 * LIMIT;
+
+/// Follows one connection.
+pub(crate) struct Connection {
+    pub(super) rules: Rulebook<Rule>,
+    pub(super) mode: Mode,
+    pub(super) from_client: Input,
+    pub(super) from_server: Input,
+    /// Header blocks from the client, and from the server.
+    pub(super) requests: Codec,
+    pub(super) answers: Codec,
+    pub(super) to_server: Output,
+    pub(super) to_client: Output,
+    /// The streams that rules hit.
+    pub(super) streams: BTreeMap<u32, Stream>,
+    /// Streams of which the server must hear no more: it does not know them, or they were reset.
+    pub(super) unheard: BTreeSet<u32>,
+    /// Streams of which the client must hear no more.
+    pub(super) unwanted: BTreeSet<u32>,
+    /// Bytes that the client accepts on the connection.
+    pub(super) window: i64,
+    /// The window of a new stream.
+    pub(super) stream_window: i64,
+    /// Bytes sent to the client that the server has been credited already.
+    pub(super) debt: u64,
+    /// What came from the server and waits for the client's window.
+    pub(super) stalled: BytesMut,
+    pub(super) newest: u32,
+    pub(super) server: ServerSide,
+}
+
+/// Whether the server has ended; the client hears of it when all that is held is out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum ServerSide {
+    Open,
+    Ended,
+    Told,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    Following,
+    /// It is no HTTP/2: all passes.
+    Raw,
+    /// The connection is about to be closed.
+    Over,
+}
+
+impl Connection {
+    pub(crate) fn new(rules: Rulebook<Rule>) -> Self {
+        Self {
+            rules,
+            mode: Mode::Following,
+            from_client: Input::new(frame::PREFACE.len()),
+            from_server: Input::new(0),
+            requests: Codec::default(),
+            answers: Codec::default(),
+            to_server: Output::new(Way::Upstream),
+            to_client: Output::new(Way::Downstream),
+            streams: BTreeMap::new(),
+            unheard: BTreeSet::new(),
+            unwanted: BTreeSet::new(),
+            window: 65_535,
+            stream_window: 65_535,
+            debt: 0,
+            stalled: BytesMut::new(),
+            newest: 0,
+            server: ServerSide::Open,
+        }
+    }
+
+    fn input(&mut self, way: Way) -> &mut Input {
+        match way {
+            Way::Upstream => &mut self.from_client,
+            Way::Downstream => &mut self.from_server,
+        }
+    }
+
+    fn output(&mut self, way: Way) -> &mut Output {
+        match way {
+            Way::Upstream => &mut self.to_server,
+            Way::Downstream => &mut self.to_client,
+        }
+    }
+
+    fn bytes(&mut self, way: Way, mut bytes: Bytes, now: Instant, acts: &mut Vec<Act>) {
+        while !bytes.is_empty() {
+            match self.mode {
+                Mode::Over => return,
+                Mode::Raw => return acts.push(Act::Send(way, bytes)),
+                Mode::Following => {}
+            }
+            let input = self.input(way);
+            match input.state {
+                State::Preface(left) => {
+                    let size = left.min(bytes.len());
+                    let left = left - size;
+                    input.state = if left == 0 { State::Head } else { State::Preface(left) };
+                    self.output(way).pass(bytes.split_to(size), left == 0, acts);
+                }
+                State::Head => {
+                    let Some(head) = input.head(&mut bytes) else { return };
+                    let Some(fate) = self.fate(way, &head) else {
+                        self.broken(acts);
+                        acts.extend((self.mode == Mode::Raw).then_some(Act::Send(way, bytes)));
+                        return;
+                    };
+                    if way == Way::Downstream && !self.has_room(&head, fate) {
+                        self.stalled = std::mem::take(&mut self.from_server.held);
+                        self.stalled.extend_from_slice(&bytes);
+                        return;
+                    }
+                    self.begin(way, head, fate, acts);
+                    if head.length == 0 {
+                        self.payload(way, Bytes::new(), now, acts);
+                    }
+                }
+                State::Payload { left, .. } => {
+                    let part = bytes.split_to(left.min(bytes.len()));
+                    self.payload(way, part, now, acts);
+                }
+            }
+        }
+    }
+
+    /// What is to be done with a frame; `None` when it cannot be.
+    fn fate(&mut self, way: Way, head: &Head) -> Option<Fate> {
+        if let Some(block) = &self.input(way).block {
+            // Nothing comes between the frames of a header block (RFC 9113, section 6.10).
+            let goes_on = head.kind == frame::CONTINUATION && head.stream == block.stream;
+            let fits = block.fragments.len() + head.length <= LIMIT;
+            return (goes_on && fits).then_some(Fate::Collect);
+        }
+        let collected = match head.kind {
+            frame::CONTINUATION => return None,
+            frame::DATA => match way {
+                Way::Upstream if self.unheard.contains(&head.stream) => return Some(Fate::Swallow),
+                Way::Downstream if self.unwanted.contains(&head.stream) => return Some(Fate::Swallow),
+                Way::Downstream => self.streams.contains_key(&head.stream),
+                Way::Upstream => false,
+            },
+            frame::HEADERS
+            | frame::PUSH_PROMISE
+            | frame::SETTINGS
+            | frame::WINDOW_UPDATE
+            | frame::RST_STREAM => true,
+            _ => false,
+        };
+        match (collected, head.length <= LIMIT) {
+            (true, true) => Some(Fate::Collect),
+            (true, false) => None,
+            (false, _) => Some(Fate::Pass),
+        }
+    }
+
+    /// Whether the client accepts this frame now.
+    fn has_room(&self, head: &Head, fate: Fate) -> bool {
+        // Without a debt the server's account of the window is the client's own.
+        head.kind != frame::DATA || fate != Fate::Pass || self.debt == 0 || wide(head.length) <= self.window
+    }
+
+    fn begin(&mut self, way: Way, head: Head, fate: Fate, acts: &mut Vec<Act>) {
+        let input = self.input(way);
+        input.state = State::Payload { head, left: head.length, fate };
+        if fate == Fate::Collect {
+            return;
+        }
+        let bytes = input.held.split().freeze();
+        if head.kind == frame::DATA {
+            if way == Way::Upstream && head.has(frame::END_STREAM) {
+                self.asked(head.stream);
+            }
+            if fate == Fate::Pass && way == Way::Downstream {
+                self.window -= wide(head.length);
+            }
+            if fate == Fate::Swallow && head.length > 0 {
+                // It is used up at once.
+                let credit = frame::window_update(0, head.length as u32);
+                self.output(way.back()).add(credit, acts);
+            }
+        }
+        if fate == Fate::Pass {
+            self.output(way).pass(bytes, head.length == 0, acts);
+        }
+    }
+
+    fn payload(&mut self, way: Way, part: Bytes, now: Instant, acts: &mut Vec<Act>) {
+        let input = self.input(way);
+        let State::Payload { head, left, fate } = &mut input.state else { return };
+        *left -= part.len();
+        let (head, complete, fate) = (*head, *left == 0, *fate);
+        if complete {
+            input.state = State::Head;
+        }
+        match fate {
+            Fate::Pass => {
+                if head.length > 0 {
+                    self.output(way).pass(part, complete, acts);
+                }
+            }
+            Fate::Swallow => {}
+            Fate::Collect => {
+                input.held.extend_from_slice(&part);
+                if complete {
+                    let whole = input.held.split().freeze();
+                    if !self.frame(way, &head, &whole, now, acts) {
+                        self.input(way).held = BytesMut::from(&whole[..]);
+                        self.broken(acts);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A frame that was wanted as a whole; whether it made sense.
+    fn frame(&mut self, way: Way, head: &Head, whole: &Bytes, now: Instant, acts: &mut Vec<Act>) -> bool {
+        let payload = whole.slice(frame::HEAD..);
+        match head.kind {
+            frame::HEADERS | frame::PUSH_PROMISE | frame::CONTINUATION => {
+                return self.fragment(way, head, payload, whole, now, acts);
+            }
+            frame::DATA => {
+                let Some(content) = frame::content(head, payload) else { return false };
+                self.data(head, content, now, acts);
+            }
+            frame::SETTINGS => {
+                if !head.has(frame::ACK) {
+                    self.settings(way, &payload);
+                }
+                self.output(way).pass(whole.clone(), true, acts);
+            }
+            frame::WINDOW_UPDATE => {
+                let Some(credit) = frame::number(&payload) else { return false };
+                match way {
+                    Way::Upstream => self.credit(head.stream, credit, whole, now, acts),
+                    Way::Downstream if self.unwanted.contains(&head.stream) => {}
+                    Way::Downstream => self.output(way).pass(whole.clone(), true, acts),
+                }
+            }
+            _ => {
+                let Some(code) = payload.get(..4).and_then(|code| code.try_into().ok()) else { return false };
+                self.reset(way, head.stream, u32::from_be_bytes(code), whole, now, acts);
+            }
+        }
+        self.flush(now, acts);
+        true
+    }
+
+    fn settings(&mut self, way: Way, payload: &[u8]) {
+        for (setting, value) in frame::settings(payload) {
+            match (setting, way) {
+                // What the client allows is for the server's blocks, and the other way round.
+                (frame::HEADER_TABLE_SIZE, Way::Upstream) => self.answers.allow(value),
+                (frame::HEADER_TABLE_SIZE, Way::Downstream) => self.requests.allow(value),
+                (frame::INITIAL_WINDOW_SIZE, Way::Upstream) => {
+                    let change = i64::from(value) - self.stream_window;
+                    self.stream_window += change;
+                    for stream in self.streams.values_mut() {
+                        stream.window += change;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The client accepts more.
+    fn credit(&mut self, stream: u32, credit: u32, whole: &Bytes, now: Instant, acts: &mut Vec<Act>) {
+        if stream == 0 {
+            self.window += i64::from(credit);
+            let kept = self.debt.min(u64::from(credit));
+            self.debt -= kept;
+            let rest = credit - kept as u32;
+            if kept == 0 {
+                self.to_server.pass(whole.clone(), true, acts);
+            } else if rest > 0 {
+                self.to_server.pass(frame::window_update(0, rest), true, acts);
+            }
+            self.flush(now, acts);
+            let stalled = std::mem::take(&mut self.stalled).freeze();
+            self.bytes(Way::Downstream, stalled, now, acts);
+            self.flush(now, acts);
+            return;
+        }
+        if let Some(followed) = self.streams.get_mut(&stream) {
+            followed.window += i64::from(credit);
+        }
+        if !self.unheard.contains(&stream) {
+            self.to_server.pass(whole.clone(), true, acts);
+        }
+    }
+
+    fn reset(&mut self, way: Way, stream: u32, code: u32, whole: &Bytes, now: Instant, acts: &mut Vec<Act>) {
+        match way {
+            Way::Upstream => {
+                self.streams.remove(&stream);
+                if !self.unheard.contains(&stream) {
+                    self.to_server.pass(whole.clone(), true, acts);
+                }
+            }
+            Way::Downstream => match self.streams.get_mut(&stream) {
+                Some(followed) => {
+                    if !self.unwanted.contains(&stream) {
+                        followed.reset(code, now);
+                    }
+                }
+                None if self.unwanted.contains(&stream) => {}
+                None => self.to_client.pass(whole.clone(), true, acts),
+            },
+        }
+    }
+
+    fn fragment(
+        &mut self,
+        way: Way,
+        head: &Head,
+        payload: Bytes,
+        whole: &Bytes,
+        now: Instant,
+        acts: &mut Vec<Act>,
+    ) -> bool {
+        let Some(mut content) = frame::content(head, payload) else { return false };
+        let promised = if head.kind == frame::PUSH_PROMISE {
+            let Some(promised) = frame::number(&content) else { return false };
+            drop(content.split_to(4));
+            Some(promised)
+        } else {
+            None
+        };
+        let block = self.input(way).block.get_or_insert_with(|| Block {
+            stream: head.stream,
+            end_stream: head.has(frame::END_STREAM),
+            promised,
+            fragments: BytesMut::new(),
+            frames: BytesMut::new(),
+        });
+        block.fragments.extend_from_slice(&content);
+        block.frames.extend_from_slice(whole);
+        if !head.has(frame::END_HEADERS) {
+            return true;
+        }
+        let Some(block) = self.input(way).block.take() else { return true };
+        let codec = match way {
+            Way::Upstream => &mut self.requests,
+            Way::Downstream => &mut self.answers,
+        };
+        let Ok(fields) = codec.decode(&block.fragments) else {
+            // The last frame of the block is put back by whoever asked.
+            let before = block.frames.len() - whole.len();
+            let frames = BytesMut::from(&block.frames[..before]);
+            self.input(way).block = Some(Block { frames, ..block });
+            return false;
+        };
+        match way {
+            Way::Upstream => self.request(block, fields, now, acts),
+            Way::Downstream => self.answer(block, fields, now, acts),
+        }
+        self.flush(now, acts);
+        true
+    }
+
+    /// The client's headers: a request, or trailers.
+    fn request(&mut self, block: Block, mut fields: Vec<Field>, now: Instant, acts: &mut Vec<Act>) {
+        let stream = block.stream;
+        if block.end_stream {
+            self.asked(stream);
+        }
+        if self.unheard.contains(&stream) {
+            return self.requests.part();
+        }
+        if let (Some(method), true) = (value(&fields, b":method"), stream > self.newest) {
+            self.newest = stream;
+            let request = Request {
+                method,
+                target: value(&fields, b":path").unwrap_or_default(),
+                authority: value(&fields, b":authority"),
+                fields: &fields[..],
+            };
+            let plan = plan::of(&self.rules, &request, acts);
+            let head_only = method == b"HEAD";
+            if let Some(plan) = plan {
+                let keeps = plan.keeps_the_request();
+                if plan.edits_request() {
+                    self.requests.part();
+                    for live in &plan.rules {
+                        edit(&live.rule.request, &mut fields);
+                    }
+                }
+                let mut followed = Stream::new(plan, self.stream_window, block.end_stream);
+                if keeps {
+                    followed.own(head_only, now);
+                }
+                self.streams.insert(stream, followed);
+                if keeps {
+                    remember(&mut self.unheard, stream);
+                    return self.requests.part();
+                }
+            }
+        }
+        self.forward(Way::Upstream, block, &fields, acts);
+    }
+
+    /// The server's headers.
+    fn answer(&mut self, block: Block, fields: Vec<Field>, now: Instant, acts: &mut Vec<Act>) {
+        let stream = block.stream;
+        if self.unwanted.contains(&stream) {
+            return self.answers.part();
+        }
+        if let (Some(followed), None) = (self.streams.get_mut(&stream), block.promised) {
+            // They may go out later than blocks that come after them.
+            self.answers.part();
+            let server = followed.headers(fields, block.end_stream, now);
+            return self.dismiss(stream, server, acts);
+        }
+        self.forward(Way::Downstream, block, &fields, acts);
+    }
+
+    fn forward(&mut self, way: Way, block: Block, fields: &[Field], acts: &mut Vec<Act>) {
+        let codec = match way {
+            Way::Upstream => &mut self.requests,
+            Way::Downstream => &mut self.answers,
+        };
+        let frames = if codec.is_anew() {
+            frame::headers(block.stream, block.promised, &codec.encode(fields), block.end_stream)
+        } else {
+            block.frames.freeze()
+        };
+        self.output(way).pass(frames, true, acts);
+    }
+
+    /// The server's data on a stream that is followed.
+    fn data(&mut self, head: &Head, content: Bytes, now: Instant, acts: &mut Vec<Act>) {
+        let Some(followed) = self.streams.get_mut(&head.stream) else { return };
+        let padding = (head.length - content.len()) as u32;
+        let server = followed.data(content, head.has(frame::END_STREAM), now);
+        if head.length > 0 {
+            self.to_server.add(frame::window_update(0, head.length as u32), acts);
+        }
+        if padding > 0 && !head.has(frame::END_STREAM) {
+            // The client never sees the padding, and gives no credit for it.
+            self.to_server.add(frame::window_update(head.stream, padding), acts);
+        }
+        self.dismiss(head.stream, server, acts);
+    }
+
+    /// What came is no HTTP/2. While nothing was changed it passes from here; afterwards nobody could make sense of it.
+    fn broken(&mut self, acts: &mut Vec<Act>) {
+        let untouched = self.streams.is_empty()
+            && self.unheard.is_empty()
+            && self.unwanted.is_empty()
+            && self.debt == 0
+            && !self.requests.is_anew()
+            && !self.answers.is_anew();
+        if untouched {
+            let stalled = std::mem::take(&mut self.stalled).freeze();
+            self.leave(Mode::Raw);
+            let (up, down) = (self.from_client.take(), self.from_server.take());
+            for (way, bytes) in [(Way::Upstream, up), (Way::Downstream, down), (Way::Downstream, stalled)] {
+                acts.extend((!bytes.is_empty()).then_some(Act::Send(way, bytes)));
+            }
+        } else {
+            self.leave(Mode::Over);
+            acts.push(Act::Close);
+        }
+    }
+
+    /// Follows nothing any more.
+    pub(super) fn leave(&mut self, mode: Mode) {
+        self.mode = mode;
+        self.streams.clear();
+        self.stalled.clear();
+    }
+}
+
+impl Layer for Connection {
+    fn received(&mut self, way: Way, bytes: Bytes, now: Instant, acts: &mut Vec<Act>) {
+        if way == Way::Downstream && !self.stalled.is_empty() {
+            self.stalled.extend_from_slice(&bytes);
+            return;
+        }
+        self.bytes(way, bytes, now, acts);
+    }
+
+    fn ended(&mut self, way: Way, now: Instant, acts: &mut Vec<Act>) {
+        if self.mode == Mode::Over {
+            return;
+        }
+        let held = self.input(way).take();
+        if way == Way::Upstream || self.mode == Mode::Raw {
+            if !held.is_empty() {
+                acts.push(Act::Send(way, held));
+            }
+            acts.push(Act::End(way));
+            return;
+        }
+        if !held.is_empty() {
+            self.to_client.pass(held, true, acts);
+        }
+        self.server = ServerSide::Ended;
+        self.flush(now, acts);
+    }
+
+    fn wake_at(&self) -> Option<Instant> {
+        self.streams.values().filter(|stream| stream.blocked.is_none()).filter_map(|s| s.lane.wake_at()).min()
+    }
+
+    fn woken(&mut self, now: Instant, acts: &mut Vec<Act>) {
+        self.flush(now, acts);
+    }
+
+    fn wants(&self, way: Way) -> bool {
+        match way {
+            Way::Upstream => self.to_client.waiting() < REMEMBERED && self.streams.len() < REMEMBERED,
+            Way::Downstream => {
+                self.stalled.is_empty() && self.streams.values().map(Stream::held).sum::<usize>() < HELD
+            }
+        }
+    }
+}

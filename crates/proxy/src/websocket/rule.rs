@@ -1,0 +1,194 @@
+//! A rule for messages. What people write is [`Attributes`]; what is carried out is [`Rule`].
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::Asked;
+use crate::glob::{Case, Glob};
+use crate::layer::Way;
+use crate::mistake::Mistake;
+use crate::names::Names;
+use crate::pause::Pause;
+use crate::share::Share;
+
+/// A rule as it is written, in JSON.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Attributes {
+    /// Globs for the path of the handshake; none stands for all.
+    pub path: Names,
+    /// Globs for its host, in any case; none stands for all.
+    pub host: Names,
+    /// Only messages of the client (`upstream`) or the server (`downstream`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub direction: Option<Way>,
+    /// Which share of the matching messages is hit, in percent; all by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub percent: Option<f64>,
+    /// Only so many matching messages, the first ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first: Option<u64>,
+    /// Only every n-th matching message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub every: Option<u64>,
+    /// Milliseconds that the message is held; those behind it wait too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delay: Option<u64>,
+    /// Milliseconds by which the delay is shorter or longer, evenly.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jitter: Option<u64>,
+    /// The message never arrives.
+    pub drop: bool,
+    /// So many copies follow the message, from 1 to 16; only where it has at most 256 KiB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duplicate: Option<u64>,
+    /// Both sides get a close frame instead of the message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub close: Option<CloseAttributes>,
+    /// The connection breaks without a close frame.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disconnect: Option<Disconnect>,
+}
+
+/// A close frame.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CloseAttributes {
+    /// From 1000 to 4999 (RFC 6455, section 7.4).
+    pub code: u16,
+    /// At most 123 bytes.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// How a connection breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Disconnect {
+    /// As with a closed socket.
+    Close,
+    /// With a reset.
+    Reset,
+}
+
+/// A rule that makes sense, ready to be asked.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "Attributes", into = "Attributes")]
+pub struct Rule {
+    written: Attributes,
+    paths: Vec<Glob>,
+    hosts: Vec<Glob>,
+    pub(crate) share: Share,
+    pub(crate) pause: Pause,
+    pub(crate) fault: Option<Fault>,
+}
+
+/// What happens to a message besides its delay.
+#[derive(Clone, Debug)]
+pub(crate) enum Fault {
+    Drop,
+    Duplicate(u64),
+    /// The payload of the close frame, and its code.
+    Close(Bytes, u16),
+    Disconnect(Disconnect),
+}
+
+impl TryFrom<Attributes> for Rule {
+    type Error = Mistake;
+
+    fn try_from(written: Attributes) -> Result<Self, Mistake> {
+        let globs = |names: &Names, case, place: &str| -> Result<Vec<Glob>, Mistake> {
+            names.0.iter().map(|pattern| Glob::new(pattern, case, place)).collect()
+        };
+        let rule = Self {
+            paths: globs(&written.path, Case::Differs, "path")?,
+            hosts: globs(&written.host, Case::Ignored, "host")?,
+            share: Share::new(written.percent, written.first, written.every)?,
+            pause: Pause::new(written.delay, written.jitter)?,
+            fault: fault(&written)?,
+            written,
+        };
+        if rule.fault.is_none() && rule.pause.is_none() {
+            let hint = "set one of delay, drop, duplicate, close, disconnect";
+            return Err(Mistake::at("rule", "it does nothing", hint));
+        }
+        Ok(rule)
+    }
+}
+
+impl From<Rule> for Attributes {
+    fn from(rule: Rule) -> Self {
+        rule.written
+    }
+}
+
+impl Rule {
+    /// Whether messages of this way are meant.
+    pub(crate) fn matches(&self, asked: &Asked, way: Way) -> bool {
+        self.written.direction.is_none_or(|direction| direction == way) && self.for_path(asked)
+    }
+
+    /// Whether messages of this connection are meant.
+    pub(crate) fn for_path(&self, asked: &Asked) -> bool {
+        let host = |glob: &Glob| asked.host().is_some_and(|host| glob.matches(host));
+        (self.paths.is_empty() || self.paths.iter().any(|path| path.matches(asked.path())))
+            && (self.hosts.is_empty() || self.hosts.iter().any(host))
+    }
+}
+
+fn fault(written: &Attributes) -> Result<Option<Fault>, Mistake> {
+    let mut faults: Vec<(&str, Fault)> = Vec::new();
+    if written.drop {
+        faults.push(("drop", Fault::Drop));
+    }
+    if let Some(copies) = written.duplicate {
+        if !(1..=16).contains(&copies) {
+            let problem = format!("{copies} is out of range");
+            return Err(Mistake::at("duplicate", problem, "from 1 to 16 copies"));
+        }
+        faults.push(("duplicate", Fault::Duplicate(copies)));
+    }
+    if let Some(CloseAttributes { code, reason }) = &written.close {
+        // 1005, 1006 and 1015 are never sent: they stand for what happened without a frame.
+        if !(1000..5000).contains(code) || [1004, 1005, 1006, 1015].contains(code) {
+            let hint = "1000 to 4999, such as 1001 (going away), 1011 (internal error) or 1013 (try again later); \
+                        `disconnect` breaks the connection without a code";
+            return Err(Mistake::at("close.code", format!("{code} is never sent"), hint));
+        }
+        if reason.len() > 123 {
+            let problem = format!("{} bytes are too many", reason.len());
+            return Err(Mistake::at("close.reason", problem, "at most 123 bytes"));
+        }
+        let payload = [&code.to_be_bytes()[..], reason.as_bytes()].concat();
+        faults.push(("close", Fault::Close(payload.into(), *code)));
+    }
+    if let Some(disconnect) = written.disconnect {
+        faults.push(("disconnect", Fault::Disconnect(disconnect)));
+    }
+    if let [(one, _), (other, _), ..] = &faults[..] {
+        let problem = format!("it cannot go together with `{one}`");
+        return Err(Mistake::at(*other, problem, "make a rule of its own of it"));
+    }
+    Ok(faults.pop().map(|(_, fault)| fault))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_makes_no_sense_is_refused_with_its_place_and_a_hint() {
+        for (json, expected) in [
+            ("{}", "rule: it does nothing; set one of delay, drop"),
+            (r#"{"lag": 5}"#, "unknown field `lag`"),
+            (r#"{"drop": true, "direction": "sideways"}"#, "unknown variant `sideways`"),
+            (r#"{"duplicate": 0}"#, "duplicate: 0 is out of range"),
+            (r#"{"close": {"code": 1006}}"#, "close.code: 1006 is never sent; 1000 to 4999"),
+            (r#"{"close": {"code": 99}}"#, "close.code: 99 is never sent"),
+            (r#"{"drop": true, "disconnect": "reset"}"#, "disconnect: it cannot go together with `drop`"),
+        ] {
+            let error = serde_json::from_str::<Rule>(json).expect_err(json).to_string();
+            assert!(error.starts_with(expected), "{json}: {error}");
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The layers for HTTP/1, HTTP/2, gRPC and WebSocket, byte by byte and between real peers (F18, F19).
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod curl;
+mod faults;
+mod grpc;
+mod nginx;
+mod origin;
+mod pump;
+mod streams;
+mod unchanged;
+mod websocket;
+mod wire;

@@ -1,0 +1,80 @@
+//! A real web server behind it.
+
+use std::path::Path;
+
+use squall_proxy::http::{self, Options};
+use tempfile::TempDir;
+use tokio::net::UnixStream;
+use tokio::process::Child;
+
+use crate::curl::curl;
+use crate::origin::big;
+use crate::pump::{Pump, Upstream};
+use crate::wire::book;
+
+/// nginx on a socket in a folder of its own; it ends with its handle.
+struct Nginx {
+    folder: TempDir,
+    _process: Child,
+}
+
+impl Nginx {
+    async fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("page.txt"), "a line of text\n".repeat(20_000)).unwrap();
+        std::fs::write(at("large.bin"), big(3_000_000)).unwrap();
+        let root = folder.path().display();
+        let paths: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .map(|kind| format!("{kind}_temp_path {root}/{kind};"))
+            .concat();
+        let configuration = format!(
+            "daemon off; master_process off; pid {root}/pid; error_log {root}/errors; events {{}}
+             http {{ access_log off; {paths} gzip on; gzip_types text/plain; types {{ text/plain txt; }}
+               server {{ listen unix:{root}/one; listen unix:{root}/two http2; root {root};
+                 location = /page.txt {{ add_trailer X-Sum 7; }} }} }}"
+        );
+        std::fs::write(at("nginx.conf"), configuration).unwrap();
+        let process = tokio::process::Command::new("/usr/sbin/nginx")
+            .args(["-c", &at("nginx.conf").display().to_string(), "-e", &at("errors").display().to_string()])
+            .kill_on_drop(true)
+            .spawn()
+            .expect("nginx is there");
+        for _ in 0..300 {
+            if UnixStream::connect(at("two")).await.is_ok() {
+                return Self { folder, _process: process };
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("{}", std::fs::read_to_string(at("errors")).unwrap_or_default());
+    }
+
+    fn socket(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+async fn fetched(pump: &Pump, arguments: &[&str], path: &str, to: &Path) -> Vec<u8> {
+    let to = to.join("fetched").display().to_string();
+    let output = curl(&[arguments, &["--output", &to, &pump.url(path)]].concat()).await;
+    assert!(output.status.success(), "{path} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    std::fs::read(to).unwrap()
+}
+
+#[tokio::test]
+async fn files_compressed_and_in_chunks_come_whole_in_both_versions() {
+    let nginx = Nginx::new().await;
+    let folder = TempDir::new().unwrap();
+    for rule in [r#"{"path": "/never", "delay": 1}"#, r#"{"delay": 1}"#, r#"{"throttle": 100000000}"#] {
+        let rules = book(&[rule]);
+        for (version, socket) in [("--http1.1", "one"), ("--http2-prior-knowledge", "two")] {
+            let rules = rules.clone();
+            let layer = move || http::session(rules.clone(), Options::default());
+            let pump = Pump::new(Upstream::Unix(nginx.socket(socket)), layer).await;
+            let page = fetched(&pump, &[version, "--compressed"], "/page.txt", folder.path()).await;
+            assert!(page == "a line of text\n".repeat(20_000).as_bytes(), "{rule} {version}");
+            let large = fetched(&pump, &[version], "/large.bin", folder.path()).await;
+            assert!(large == big(3_000_000), "{rule} {version}");
+        }
+    }
+}
