@@ -7,7 +7,10 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use tokio::runtime::Builder;
 
-use crate::api::{self, ApiArgs};
+use crate::account::{self, AccountArgs};
+use crate::api::{self, AdminArgs, ApiArgs};
+use crate::receiver::{self, ReceiverArgs};
+use crate::relay::{self, RelayArgs};
 use crate::worker::{self, WorkerArgs};
 use crate::{Access, LabError, Ledger, Location, Millis, Scope, Stats, Tag, duration};
 
@@ -18,6 +21,14 @@ pub enum LabCommand {
     Api(ApiArgs),
     /// Take tasks from the queue and do them
     Worker(WorkerArgs),
+    /// Show the queue over HTTP from a process of its own: no login, no change, and there while the API is not
+    Admin(AdminArgs),
+    /// Report each finished task to a service outside
+    Relay(RelayArgs),
+    /// Receive webhooks and reports, count them, and fail on demand
+    Receiver(ReceiverArgs),
+    /// Add an account for an API with --auth
+    Account(AccountArgs),
     /// Read the queue's figures from its store, without the API
     Stats(StatsArgs),
     /// Account for every task that was ever acknowledged
@@ -58,12 +69,16 @@ pub struct LedgerArgs {
     pub json: bool,
 }
 
-/// Runs one command to its end. `api` and `worker` end at SIGTERM or SIGINT; both build their own runtime, so
-/// this must not be called from inside one. Everything that is said goes to `out`.
+/// Runs one command to its end. Those that serve end at SIGTERM or SIGINT. Most build a runtime of their own, so this
+/// must not be called from inside one. Everything that is said goes to `out`.
 pub fn run(command: LabCommand, out: &mut dyn Write) -> Result<(), LabError> {
     match command {
         LabCommand::Api(args) => runtime()?.block_on(api::serve(args, out)),
         LabCommand::Worker(args) => runtime()?.block_on(worker::work(args, out)),
+        LabCommand::Admin(args) => runtime()?.block_on(api::admin(args, out)),
+        LabCommand::Relay(args) => runtime()?.block_on(relay::relay(args, out)),
+        LabCommand::Receiver(args) => runtime()?.block_on(receiver::serve(args, out)),
+        LabCommand::Account(args) => runtime()?.block_on(account::add(args, &mut io::stdin().lock(), out)),
         LabCommand::Stats(args) => {
             let scope = Scope { tag: args.tag, kind: args.kind };
             let stats = args.queue.open(Access::Read)?.stats(&scope, args.stuck_after, Millis::now())?;

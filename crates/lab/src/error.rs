@@ -2,8 +2,9 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
-use crate::QueueError;
+use crate::{AccountError, QueueError};
 
 /// Why a command of the lab ended. Each text continues "could not ...".
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +41,21 @@ pub enum LabError {
         /// What the last try met.
         #[source]
         source: QueueError,
+    },
+    /// Accounts could not be opened, read or written.
+    #[error(transparent)]
+    Account(#[from] AccountError),
+    /// No password was given, or none that can be taken.
+    #[error("read the password from the standard input: {0}")]
+    Password(String),
+    /// A file for what was received could not be opened.
+    #[error("open the log {}", path.display())]
+    Log {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
     },
     /// The output is gone.
     #[error("write the answer")]

@@ -16,28 +16,46 @@
 //!
 //! The work itself may run more than once. That is what "at least once" means, and the lab makes it visible.
 
+mod account;
 mod api;
 mod backoff;
+mod breaker;
+mod bucket;
 mod clock;
 mod command;
 mod duration;
 mod error;
 mod intake;
+mod listen;
+mod metrics;
+mod post;
 mod queue;
+mod receiver;
+mod relay;
 mod stop;
 mod task;
+mod watch;
 mod work;
 mod worker;
 
-pub use api::ApiArgs;
+pub use account::{
+    AccountArgs, AccountError, Accounts, Name, NameMistake, Password, PasswordMistake, Person, Role, Session,
+    Token,
+};
+pub use api::{AdminArgs, ApiArgs};
+pub use breaker::{BreakerChange, BreakerState, BreakerView};
 pub use clock::Millis;
 pub use command::{LabCommand, LedgerArgs, StatsArgs, run};
 pub use duration::DurationMistake;
 pub use error::LabError;
+pub use post::{Endpoint, EndpointMistake};
 pub use queue::{
     Access, Batch, Cause, Chance, Count, Cursor, Event, Happened, Kinds, Ledger, Location, LocationMistake,
     Outcome, PostgresPlace, Queue, QueueError, Receipt, RedisPlace, Scope, Settled, Stats, Wanted,
 };
+pub use receiver::ReceiverArgs;
+pub use relay::RelayArgs;
 pub use task::{Claim, Filter, Priority, State, Submission, Tag, TagMistake, Task, TaskId};
-pub use work::{Kind, Percent, Work, WorkFailed};
+pub use watch::BreakerArgs;
+pub use work::{Kind, Mebibytes, Percent, Work, WorkFailed};
 pub use worker::WorkerArgs;

@@ -9,8 +9,12 @@
 //!   a server that is down: the worker waits for it, and what ended meanwhile is settled then
 //! ```
 
+mod gate;
+
 use std::collections::HashMap;
 use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -18,12 +22,16 @@ use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, sleep_until, timeout};
 
 use crate::error::with_causes;
+use crate::metrics::{self, WorkerMetrics};
+use crate::post::Post;
 use crate::queue::Clerk;
 use crate::stop::Stop;
+use crate::watch::{BreakerArgs, Watch};
 use crate::{
     Access, Claim, Kinds, LabError, Location, Millis, Outcome, QueueError, Settled, TaskId, Wanted,
     WorkFailed, duration,
 };
+use gate::Gate;
 
 /// A queue that is gone may come back within this time.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -56,6 +64,12 @@ pub struct WorkerArgs {
     /// After SIGTERM the tasks in hand have this long to end; then they are given back
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration::parse)]
     pub drain: Duration,
+    /// Serve metrics at this address; port 0 lets the kernel choose
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub metrics: Option<SocketAddr>,
+    /// When types of tasks that keep failing are left in the queue
+    #[command(flatten)]
+    pub breaker: BreakerArgs,
 }
 
 type Ended = (Claim, Outcome);
@@ -66,6 +80,9 @@ struct Worker<'a> {
     kinds: Kinds,
     lease: Duration,
     queue: Clerk,
+    gate: Gate,
+    post: Post,
+    metrics: Arc<WorkerMetrics>,
     unreachable_since: Option<Instant>,
     doing: JoinSet<Ended>,
     held: HashMap<TaskId, (Claim, AbortHandle)>,
@@ -79,12 +96,17 @@ struct Worker<'a> {
 /// Works until SIGTERM or SIGINT, then brings the tasks in hand to their end.
 pub(crate) async fn work(args: WorkerArgs, out: &mut dyn Write) -> Result<(), LabError> {
     let mut stop = Stop::new()?;
+    let queue = Clerk::start(args.queue, Access::Work)?;
+    let watch = args.breaker.thresholds().map(|thresholds| Watch::start(queue.clone(), thresholds));
     let mut worker = Worker {
         name: args.name.unwrap_or_else(|| format!("worker-{}", std::process::id())),
         slots: args.concurrency.into(),
         kinds: if args.kind.is_empty() { Kinds::All } else { Kinds::Only(args.kind) },
         lease: args.lease,
-        queue: Clerk::start(args.queue, Access::Work)?,
+        queue,
+        gate: Gate::new(watch),
+        post: Post::new(),
+        metrics: Arc::new(WorkerMetrics::new()),
         unreachable_since: None,
         doing: JoinSet::new(),
         held: HashMap::new(),
@@ -95,10 +117,15 @@ pub(crate) async fn work(args: WorkerArgs, out: &mut dyn Write) -> Result<(), La
     let mut poll = ticks(args.poll);
     let mut renew = ticks(args.lease / 3);
     let mut again = ticks(PAUSE);
+    if let Some(address) = args.metrics {
+        let address = metrics::serve(address, worker.metrics.registry())?;
+        worker.say(&format!("metrics on {address}"));
+    }
     worker.say("ready");
     while !(worker.drained_at.is_some() && worker.doing.is_empty() && worker.unsettled.is_empty()) {
         let free = worker.slots.saturating_sub(worker.doing.len() + worker.unsettled.len());
         let drained_at = worker.drained_at;
+        worker.metrics.in_hand(worker.doing.len(), worker.slots);
         tokio::select! {
             () = stop.asked(), if drained_at.is_none() => {
                 worker.drained_at = Some(Instant::now() + args.drain);
@@ -133,17 +160,19 @@ fn ticks(period: Duration) -> Interval {
 }
 
 /// Does the work, until its deadline at most.
-async fn perform(claim: Claim) -> Ended {
+async fn perform(claim: Claim, post: Post, metrics: Arc<WorkerMetrics>) -> Ended {
+    let began = Instant::now();
     let left = claim.deadline.map(|deadline| {
         Duration::from_millis(u64::try_from(deadline.0.saturating_sub(Millis::now().0)).unwrap_or(0))
     });
     let done = match left {
-        None => Ok(claim.work.perform(claim.task, claim.attempt).await),
+        None => Ok(claim.work.perform(claim.task, claim.attempt, &post).await),
         Some(Duration::ZERO) => Err("before the work began"),
-        Some(left) => timeout(left, claim.work.perform(claim.task, claim.attempt))
+        Some(left) => timeout(left, claim.work.perform(claim.task, claim.attempt, &post))
             .await
             .map_err(|_| "in the middle of the work"),
     };
+    metrics.worked(claim.work.kind.name(), began.elapsed());
     let outcome = match done {
         Ok(Ok(result)) => Outcome::Done(result),
         Ok(Err(failure)) => Outcome::Failed(failure),
@@ -154,12 +183,21 @@ async fn perform(claim: Claim) -> Ended {
 
 impl Worker<'_> {
     async fn claim(&mut self, slots: usize) -> Result<(), LabError> {
-        let (worker, lease, kinds) = (self.name.clone(), self.lease, self.kinds.clone());
-        let wanted = Wanted { worker, slots, lease, kinds };
-        let claimed = self.queue.ask(move |queue| queue.claim(&wanted, Millis::now())).await;
-        for claim in self.reached(claimed).await?.unwrap_or_default() {
-            let work = self.doing.spawn(perform(claim.clone()));
-            self.held.insert(claim.task, (claim, work));
+        let mut free = slots;
+        for (kinds, most) in self.gate.wanted(&self.kinds, slots) {
+            let slots = most.min(free);
+            if slots == 0 {
+                break;
+            }
+            let wanted = Wanted { worker: self.name.clone(), slots, lease: self.lease, kinds };
+            let claimed = self.queue.ask(move |queue| queue.claim(&wanted, Millis::now())).await;
+            for claim in self.reached(claimed).await?.unwrap_or_default() {
+                free = free.saturating_sub(1);
+                self.gate.claimed(&claim);
+                let work =
+                    self.doing.spawn(perform(claim.clone(), self.post.clone(), Arc::clone(&self.metrics)));
+                self.held.insert(claim.task, (claim, work));
+            }
         }
         Ok(())
     }
@@ -209,6 +247,7 @@ impl Worker<'_> {
         let settled = self.queue.ask(move |queue| queue.settle(&name, &ends, Millis::now())).await;
         let Some(settled) = self.reached(settled).await? else { return Ok(()) };
         for ((claim, _), settled) in std::mem::take(&mut self.unsettled).into_iter().zip(settled) {
+            self.metrics.settled(claim.work.kind.name(), settled);
             if matches!(settled, Settled::Duplicate | Settled::Fenced) {
                 self.say(&format!("was too late with a task: {settled:?}"));
             }
@@ -230,6 +269,7 @@ impl Worker<'_> {
                 Ok(Some(value))
             }
             Err(source) => {
+                self.metrics.queue_failed();
                 if self.unreachable_since.is_none() {
                     self.say(&format!("could not {}", with_causes(&source)));
                 }

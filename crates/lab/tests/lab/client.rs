@@ -6,23 +6,49 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// An answer: status and JSON body.
+/// An answer: status, head and body.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    /// Status line and headers, in small letters.
+    pub(crate) head: String,
+    /// Null where it is no JSON.
     pub(crate) body: Value,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+
+    pub(crate) fn error(&self) -> &str {
+        self.body["error"].as_str().unwrap_or_default()
+    }
 }
 
 pub(crate) fn get(port: u16, path: &str) -> io::Result<Answer> {
-    exchange(port, &format!("GET {path} HTTP/1.1\r\nhost: lab\r\nconnection: close\r\n\r\n"))
+    request(port, "GET", path, None, "")
 }
 
 pub(crate) fn post(port: u16, path: &str, body: &str) -> io::Result<Answer> {
+    request(port, "POST", path, None, body)
+}
+
+/// With a token, where there is one.
+pub(crate) fn request(
+    port: u16,
+    method: &str,
+    path: &str,
+    token: Option<&str>,
+    body: &str,
+) -> io::Result<Answer> {
     let length = body.len();
+    let token = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
     exchange(
         port,
         &format!(
-            "POST {path} HTTP/1.1\r\nhost: lab\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+            "{method} {path} HTTP/1.1\r\nhost: lab\r\nconnection: close\r\n{token}content-length: {length}\r\n\r\n{body}"
         ),
     )
 }
@@ -47,6 +73,11 @@ fn exchange(port: u16, request: &str) -> io::Result<Answer> {
 fn read(answer: &[u8]) -> Option<Answer> {
     let text = std::str::from_utf8(answer).ok()?;
     let (head, body) = text.split_once("\r\n\r\n")?;
+    let head = head.to_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).map(str::parse);
+    if length.is_some_and(|length| length != Ok(body.len())) {
+        return None;
+    }
     let status = head.split(' ').nth(1)?.parse().ok()?;
-    Some(Answer { status, body: serde_json::from_str(body).ok()? })
+    Some(Answer { status, head, body: serde_json::from_str(body).unwrap_or_default(), text: body.to_owned() })
 }

@@ -1,6 +1,6 @@
 //! Processes of the lab that never outlive their test.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -36,24 +36,24 @@ fn lab(arguments: &[&str]) -> Command {
 /// A queue, and the processes of the lab around it.
 pub(crate) struct Site {
     queue: String,
-    folder: Option<TempDir>,
+    folder: TempDir,
 }
 
 impl Site {
     /// On SQLite, in a folder of its own.
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { queue: path(&folder.path().join("lab.db")).to_owned(), folder: Some(folder) }
+        Self { queue: path(&folder.path().join("lab.db")).to_owned(), folder }
     }
 
     /// On a store that is there already.
     pub(crate) fn on(queue: String) -> Self {
-        Self { queue, folder: None }
+        Self { queue, folder: tempfile::tempdir().unwrap() }
     }
 
     /// The file of [`Site::new`].
     pub(crate) fn db(&self) -> PathBuf {
-        self.folder.as_ref().expect("a site on SQLite").path().join("lab.db")
+        self.folder.path().join("lab.db")
     }
 
     /// The queue itself.
@@ -67,11 +67,32 @@ impl Site {
     }
 
     pub(crate) fn api_at(&self, port: u16) -> (Process, u16) {
+        self.serve("api", port, &[])
+    }
+
+    /// `api` or `admin`, with more arguments.
+    pub(crate) fn serve(&self, what: &str, port: u16, more: &[&str]) -> (Process, u16) {
         let listen = format!("127.0.0.1:{port}");
-        let mut api = self.start(&["api", "--listen", &listen]);
-        let line = api.line();
-        let port = line.rsplit(':').next().and_then(|port| port.trim().parse().ok());
-        (api, port.unwrap_or_else(|| panic!("no port in {line:?}")))
+        self.start(&[&[what, "--listen", &listen], more].concat()).listening()
+    }
+
+    /// A receiver, which has no queue.
+    pub(crate) fn receiver(&self, port: u16, more: &[&str]) -> (Process, u16) {
+        let (listen, log) = (format!("127.0.0.1:{port}"), self.file("received"));
+        spawn(lab(&[&["receiver", "--listen", &listen, "--log", path(&log)], more].concat())).listening()
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Adds an account to the accounts' file `auth`: whether it succeeded, and what was said.
+    pub(crate) fn account(&self, name: &str, password: &str, role: &str) -> (bool, String) {
+        let auth = self.file("auth");
+        let mut command = lab(&["account", name, "--auth", path(&auth), "--role", role]);
+        let mut process = spawn_with(&mut command, Stdio::piped());
+        process.child.stdin.take().unwrap().write_all(format!("{password}\n").as_bytes()).unwrap();
+        process.ended(Duration::from_secs(30))
     }
 
     pub(crate) fn worker(&self, name: &str, more: &[&str]) -> Process {
@@ -79,10 +100,7 @@ impl Site {
     }
 
     pub(crate) fn start(&self, arguments: &[&str]) -> Process {
-        let mut command = lab(&[arguments, &["--queue", &self.queue]].concat());
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        Process { child, output }
+        spawn(lab(&[arguments, &["--queue", &self.queue]].concat()))
     }
 
     /// A command that ends by itself.
@@ -102,7 +120,17 @@ impl Site {
     }
 }
 
-fn path(path: &Path) -> &str {
+pub(crate) fn spawn(mut command: Command) -> Process {
+    spawn_with(&mut command, Stdio::null())
+}
+
+fn spawn_with(command: &mut Command, input: Stdio) -> Process {
+    let mut child = command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let output = BufReader::new(child.stdout.take().unwrap());
+    Process { child, output }
+}
+
+pub(crate) fn path(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
@@ -113,6 +141,13 @@ pub(crate) struct Process {
 }
 
 impl Process {
+    /// With the port that its next line ends with.
+    pub(crate) fn listening(mut self) -> (Self, u16) {
+        let line = self.line();
+        let port = line.rsplit(':').next().and_then(|port| port.trim().parse().ok());
+        (self, port.unwrap_or_else(|| panic!("no port in {line:?}")))
+    }
+
     /// The next line that it says.
     pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
@@ -127,6 +162,10 @@ impl Process {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     /// Its status in /proc: `R`, `S`, `T`, ...

@@ -11,7 +11,7 @@ const BACKLOG: u32 = 1024;
 
 /// Listens, also right after another process on this port was killed: `SO_REUSEADDR` ignores its connections in
 /// TIME_WAIT (socket(7)).
-pub(super) fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), LabError> {
+pub(crate) fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), LabError> {
     let listening = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         socket.set_reuseaddr(true)?;
