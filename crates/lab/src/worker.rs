@@ -162,15 +162,17 @@ fn ticks(period: Duration) -> Interval {
 /// Does the work, until its deadline at most.
 async fn perform(claim: Claim, post: Post, metrics: Arc<WorkerMetrics>) -> Ended {
     let began = Instant::now();
-    let left = claim.deadline.map(|deadline| {
-        Duration::from_millis(u64::try_from(deadline.0.saturating_sub(Millis::now().0)).unwrap_or(0))
-    });
+    let left = claim.deadline.map(|deadline| u64::try_from(deadline.0.saturating_sub(Millis::now().0)));
     let done = match left {
         None => Ok(claim.work.perform(claim.task, claim.attempt, &post).await),
-        Some(Duration::ZERO) => Err("before the work began"),
-        Some(left) => timeout(left, claim.work.perform(claim.task, claim.attempt, &post))
-            .await
-            .map_err(|_| "in the middle of the work"),
+        Some(Err(_)) => Err("before the work began"),
+        // What ends at its deadline is in time, so the cut is a moment later: it must count as late.
+        Some(Ok(left)) => {
+            let left = Duration::from_millis(left.saturating_add(1));
+            timeout(left, claim.work.perform(claim.task, claim.attempt, &post))
+                .await
+                .map_err(|_| "in the middle of the work")
+        }
     };
     metrics.worked(claim.work.kind.name(), began.elapsed());
     let outcome = match done {
