@@ -3,8 +3,8 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::command::{
-    check, completions, demo, doctor, explain, findings, halt, init, inject, load, recover, replay, report,
-    run, runs, schema, status, stress, warden,
+    check, completions, demo, doctor, explain, findings, halt, init, inject, load, proxy, recover, replay,
+    report, run, runs, schema, status, stress, warden,
 };
 
 const LONG_ABOUT: &str = "\
@@ -65,6 +65,7 @@ pub(crate) enum Command {
     Inject(inject::Inject),
     Explain(explain::Explain),
     Load(load::LoadArgs),
+    Proxy(proxy::Proxy),
     /// A real job queue to practise on
     #[command(subcommand)]
     Lab(squall_lab::LabCommand),

@@ -12,6 +12,7 @@ pub(crate) mod inject;
 pub(crate) mod lab;
 pub(crate) mod load;
 pub(crate) mod man;
+pub(crate) mod proxy;
 pub(crate) mod recover;
 pub(crate) mod replay;
 pub(crate) mod report;
@@ -47,6 +48,7 @@ pub(crate) fn run(command: Command, settings: &Settings, printer: &mut Printer) 
         Command::Inject(inject) => inject.run(settings, printer),
         Command::Explain(explain) => explain.run(printer),
         Command::Load(load) => load.run(printer),
+        Command::Proxy(proxy) => proxy.run(printer),
         Command::Lab(command) => lab::run(command, printer),
         Command::Schema(schema) => Ok(schema.run(printer)),
         Command::Completions(completions) => Ok(completions.run(printer)),

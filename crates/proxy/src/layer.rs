@@ -17,6 +17,7 @@ pub enum Way {
 
 impl Way {
     /// The other way.
+    #[must_use]
     pub fn back(self) -> Self {
         match self {
             Self::Upstream => Self::Downstream,

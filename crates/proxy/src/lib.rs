@@ -1,18 +1,64 @@
 //! A fault proxy: TCP, HTTP, Redis and PostgreSQL, with the API of Toxiproxy in front.
 //!
-//! It knows nothing of experiments, and a program can embed it.
+//! It knows nothing of experiments, and a program can embed it:
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = squall_proxy::Server::start(&squall_proxy::Settings::default())?;
+//! let plan = squall_proxy::Plan {
+//!     name: "redis".into(),
+//!     listen: "127.0.0.1:0".parse()?,
+//!     upstream: "127.0.0.1:6379".parse()?,
+//!     enabled: true,
+//!     protocol: None,
+//!     toxics: Vec::new(),
+//! };
+//! println!("redis is at {}", server.create(&plan)?.listen);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! ```text
+//! api (one thread) --> Server --> toxics of a proxy, replaced as a whole --+
+//!                                                                           v
+//! client --> gate --> worker (a thread): connection = one task: lane up, lane down --> server
+//!                                        lane = read -> chain of toxics -> write, or splice
+//! ```
 
+mod address;
+pub mod api;
+mod chain;
 pub mod clients;
+mod connection;
 mod delay_line;
+mod document;
+mod event;
+mod gate;
 pub mod glob;
 pub mod http;
-pub mod http2;
+mod http2;
 pub mod layer;
 pub mod mistake;
 pub mod names;
 pub mod pause;
 pub mod postgres;
+mod protocol;
+mod proxy;
 pub mod redis;
+mod refusal;
 pub mod rulebook;
+mod server;
 pub mod share;
+pub mod toxic;
+mod traffic;
+mod watched;
 pub mod websocket;
+mod worker;
+
+pub use address::{Address, NoAddress};
+pub use document::{Read, plans};
+pub use event::{Event, What};
+pub use protocol::{Protocol, RuleKind};
+pub use proxy::{Plan, View};
+pub use refusal::Refusal;
+pub use server::{Change, Populated, Server, Settings};

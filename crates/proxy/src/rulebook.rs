@@ -15,18 +15,37 @@ pub struct Live<R> {
     /// Requests that it hit.
     hits: AtomicU64,
     seed: u64,
+    /// The share of requests that chance leaves to the rule, from 0 to 1.
+    share: f64,
 }
 
 impl<R> Live<R> {
     /// A rule whose chances are drawn from this seed: the same seed spares and hits the same requests.
     pub fn new(name: impl Into<String>, rule: R, seed: u64) -> Self {
-        Self { name: name.into(), rule, matched: AtomicU64::new(0), hits: AtomicU64::new(0), seed }
+        Self {
+            name: name.into(),
+            rule,
+            matched: AtomicU64::new(0),
+            hits: AtomicU64::new(0),
+            seed,
+            share: 1.0,
+        }
     }
 
-    /// Notes that a request matches; its number, from 0, and a chance from 0 to below 1 that belongs to that number.
+    /// Leaves the rule this share of the requests that it would hit (a toxic's toxicity, from 0 to 1).
+    #[must_use]
+    pub fn sparing(mut self, share: f64) -> Self {
+        self.share = share;
+        self
+    }
+
+    /// Notes that a request matches; its number, from 0, and a chance that belongs to that number: even from 0 to below 1, or higher
+    /// where the rule is spared some.
     pub fn draw(&self) -> (u64, f64) {
         let number = self.matched.fetch_add(1, Ordering::Relaxed);
-        (number, chance(self.seed, number))
+        // Stretched, so that it falls below any limit of the rule's own less often by just that share. Nothing is below
+        // an infinite one.
+        (number, if self.share > 0.0 { chance(self.seed, number) / self.share } else { f64::INFINITY })
     }
 
     /// Notes a hit.
@@ -42,7 +61,10 @@ impl<R> Live<R> {
 
 /// The rules in force, in their order. Clones are handles to the same book.
 #[derive(Debug)]
-pub struct Rulebook<R>(Arc<RwLock<Arc<[Arc<Live<R>>]>>>);
+pub struct Rulebook<R>(Arc<RwLock<Page<R>>>);
+
+/// The rules at one time.
+type Page<R> = Arc<[Arc<Live<R>>]>;
 
 impl<R> Clone for Rulebook<R> {
     fn clone(&self) -> Self {
@@ -86,8 +108,8 @@ mod tests {
         assert!(draws.iter().all(|draw| (0.0..1.0).contains(draw)));
         let below = draws.iter().filter(|draw| **draw < 0.3).count();
         assert!((2_800..3_200).contains(&below), "{below}");
-        assert!((0..10_000).zip(&draws).all(|(number, draw)| chance(7, number) == *draw));
-        assert_ne!(chance(7, 0), chance(8, 0));
+        assert!((0..10_000).zip(&draws).all(|(number, draw)| chance(7, number).to_bits() == draw.to_bits()));
+        assert_ne!(chance(7, 0).to_bits(), chance(8, 0).to_bits());
     }
 
     #[test]

@@ -1,0 +1,191 @@
+//! `squall proxy`: only the proxy, with Toxiproxy's API.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use squall_model::unit::Span;
+use squall_model::verdict::Exit;
+use squall_proxy::{Address, Event, Server, Settings as ProxySettings, What};
+use tokio::net::TcpListener;
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::failure::Failure;
+use crate::printer::Printer;
+use crate::running::runtime;
+use crate::signals::Signals;
+
+/// Only the fault proxy, with Toxiproxy's API: its clients and config work as they are
+///
+/// For example: squall proxy --config proxies.json
+///
+/// SIGTERM and Ctrl-C end it: no new connections, and those that are open have --drain to finish.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Proxy {
+    /// Where the API listens: HOST:PORT
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8474")]
+    listen: Address,
+    /// Proxies to start with: a JSON list, as for POST /populate
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Draw all chances from this number
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// What is told: `error` what fails, `info` also changes, `debug` also every connection and hit
+    #[arg(long, value_name = "LEVEL", default_value = "info", hide_possible_values = true)]
+    log: Level,
+    /// How long a server behind a proxy may take to answer a connect
+    #[arg(long, value_name = "TIME", default_value = "10s")]
+    dial_timeout: Span,
+    /// How long open connections may finish at the end
+    #[arg(long, value_name = "TIME", default_value = "5s")]
+    drain: Span,
+    /// Threads that carry bytes; one for each core where nothing is said
+    #[arg(long, value_name = "N")]
+    workers: Option<std::num::NonZeroUsize>,
+}
+
+/// What is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+enum Level {
+    Error,
+    Info,
+    Debug,
+}
+
+impl Proxy {
+    pub(crate) fn run(&self, printer: &mut Printer) -> Result<Exit, Failure> {
+        let plans = match &self.config {
+            Some(path) => Some(read(path, printer)?),
+            None => None,
+        };
+        raise_descriptors();
+        let settings = ProxySettings {
+            seed: self.seed,
+            workers: self.workers.map(std::num::NonZero::get),
+            dial_timeout: self.dial_timeout.0,
+        };
+        let server = Server::start(&settings)
+            .map_err(|error| Failure::refused(format!("could not start the proxy: {error}")))?;
+        let mut events = server.events();
+        let populated = server.populate(&plans.unwrap_or_default());
+        if let Some(refusal) = populated.refusal {
+            return Err(Failure::refused(format!("could not make a proxy of the file: {refusal}")));
+        }
+        let (ready, is_ready) = std::sync::mpsc::channel();
+        let (listen, drain) = (self.listen.clone(), self.drain.0);
+        // The API has a thread of its own: a log that nobody reads must not hold it up.
+        let api = thread::Builder::new()
+            .name("api".into())
+            .spawn(move || serve(&server, &listen, drain, &ready))
+            .map_err(|error| Failure::refused(format!("could not start a thread: {error}")))?;
+        if let Ok(at) = is_ready.recv() {
+            printer.line(format!("listening at http://{at}, seed {}", self.seed));
+        }
+        loop {
+            match events.blocking_recv() {
+                Ok(event) => self.tell(&event, printer),
+                Err(RecvError::Lagged(missed)) => printer.warn(format!("{missed} events were not told")),
+                // With the server the last one who tells is gone.
+                Err(RecvError::Closed) => break,
+            }
+        }
+        api.join().unwrap_or_else(|_| Err(Failure::new(Exit::Unexpected, "the API's thread ended badly")))?;
+        Ok(Exit::Held)
+    }
+
+    fn tell(&self, event: &Arc<Event>, printer: &mut Printer) {
+        let (level, text) = line(&event.what);
+        if level <= self.log {
+            printer.line(format!("{}: {text}", event.proxy));
+        }
+    }
+}
+
+/// Reads the config file; all of it is checked before anything is made.
+fn read(path: &Path, printer: &mut Printer) -> Result<Vec<squall_proxy::Plan>, Failure> {
+    let shown = path.display();
+    let text =
+        std::fs::read(path).map_err(|error| Failure::file(format!("could not read {shown}: {error}")))?;
+    let read = squall_proxy::plans(&text).map_err(|refusal| Failure::file(format!("{shown}: {refusal}")))?;
+    for field in read.ignored {
+        printer.warn(format!("{shown}: `{field}` means nothing here"));
+    }
+    Ok(read.value)
+}
+
+/// A proxy needs two descriptors for each connection, and the usual soft limit is 1,024.
+fn raise_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where it is refused, the proxy says so when they are used up.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
+
+/// Serves the API until a signal comes, and drains.
+fn serve(
+    server: &Server,
+    listen: &Address,
+    drain: Duration,
+    ready: &std::sync::mpsc::Sender<SocketAddr>,
+) -> Result<(), Failure> {
+    runtime()?.block_on(async {
+        let refused = |error: &dyn std::fmt::Display| {
+            Failure::refused(format!("could not listen at {listen}: {error}"))
+                .hint("squall proxy --listen 127.0.0.1:0 takes any free port")
+        };
+        let mut signals =
+            Signals::listen().map_err(|error| Failure::refused(format!("could not listen to signals: {error}")))?;
+        let listener = TcpListener::bind(listen.to_string()).await.map_err(|error| refused(&error))?;
+        let at = listener.local_addr().map_err(|error| refused(&error))?;
+        // Nobody listens any more only when the main thread is gone.
+        let _ = ready.send(at);
+        tokio::select! {
+            served = squall_proxy::api::serve(listener, server.clone()) => served.map_err(|error| refused(&error))?,
+            _ = signals.next() => {}
+        }
+        tokio::select! {
+            () = server.drain(drain) => {}
+            // A second signal: at once.
+            _ = signals.next() => {}
+        }
+        Ok(())
+    })
+}
+
+fn line(what: &What) -> (Level, String) {
+    match what {
+        What::ProxyCreated { listen, upstream } => (Level::Info, format!("from {listen} to {upstream}")),
+        What::ProxyChanged { listen, upstream, enabled } => {
+            let state = if *enabled { "" } else { ", disabled" };
+            (Level::Info, format!("from {listen} to {upstream}{state}"))
+        }
+        What::ProxyRemoved => (Level::Info, "removed".to_owned()),
+        What::ToxicAdded { toxic } => (Level::Info, format!("{toxic} added")),
+        What::ToxicChanged { toxic } => (Level::Info, format!("{toxic} changed")),
+        What::ToxicRemoved { toxic } => (Level::Info, format!("{toxic} removed")),
+        What::ToxicExpired { toxic } => (Level::Info, format!("{toxic} removed, its time is over")),
+        What::ConnectionOpened { connection, client } => {
+            (Level::Debug, format!("connection {connection} opened by {client}"))
+        }
+        What::ConnectionClosed { connection, client, how, seconds, upstream, downstream } => (
+            Level::Debug,
+            format!(
+                "connection {connection} of {client} {how} after {seconds:.3} s, \
+                 {upstream} bytes up, {downstream} bytes down"
+            ),
+        ),
+        What::DialFailed { connection, upstream, error } => {
+            (Level::Error, format!("connection {connection} could not reach {upstream}: {error}"))
+        }
+        What::AcceptFailed { error } => {
+            (Level::Error, format!("could not take connections, clients wait: {error}"))
+        }
+        What::Hit { connection, hit } => {
+            (Level::Debug, format!("connection {connection}: {}: {} {}", hit.rule, hit.what, hit.done))
+        }
+    }
+}

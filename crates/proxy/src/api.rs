@@ -1,0 +1,160 @@
+//! Toxiproxy's HTTP API, with a little more under names that old clients never see.
+//!
+//! ```text
+//! GET  /proxies/{proxy}/connections      who is connected now
+//! GET  /events[?proxy=NAME]              what happens from now on, as server-sent events
+//! ```
+
+mod answer;
+mod connections;
+mod events;
+mod metrics;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::http::header::USER_AGENT;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde_json::{Value, json};
+
+use answer::{Answered, ok};
+
+use crate::document::{self, Read};
+use crate::refusal::Refusal;
+use crate::server::Server;
+use crate::toxic::Toxic;
+
+/// The version of Toxiproxy whose API this is: clients ask before they use what older ones had not.
+const TOXIPROXY: &str = "2.12.0";
+
+/// The API of a server, to be served by axum.
+pub fn router(server: Server) -> Router {
+    Router::new()
+        .route("/version", get(version))
+        .route("/proxies", get(proxies).post(create))
+        .route("/populate", post(populate))
+        .route("/reset", post(reset))
+        .route("/proxies/{proxy}", get(proxy).post(update).patch(update).delete(remove))
+        .route("/proxies/{proxy}/connections", get(connections::list))
+        .route("/proxies/{proxy}/toxics", get(toxics).post(add_toxic))
+        .route(
+            "/proxies/{proxy}/toxics/{toxic}",
+            get(toxic).post(change_toxic).patch(change_toxic).delete(remove_toxic),
+        )
+        .route("/metrics", get(metrics::show))
+        .route("/events", get(events::stream))
+        .layer(from_fn(no_browsers))
+        .with_state(server)
+}
+
+/// Serves the API to whoever connects, until it is dropped.
+///
+/// # Errors
+/// None in practice: what goes wrong with one connection ends that one.
+pub async fn serve(listener: tokio::net::TcpListener, server: Server) -> std::io::Result<()> {
+    axum::serve(listener, router(server)).await
+}
+
+/// A page in a browser must not be able to steer it (cross-site requests carry the browser's name).
+async fn no_browsers(request: Request, next: Next) -> Response {
+    let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    if agent.starts_with("Mozilla/") {
+        return (StatusCode::FORBIDDEN, "User agent not allowed\n").into_response();
+    }
+    next.run(request).await
+}
+
+/// For what asks the resolver, which may take its time.
+async fn aside<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> Result<R, Refusal> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| Refusal::BadBody(error.to_string()))
+}
+
+async fn version() -> Response {
+    axum::Json(json!({"version": TOXIPROXY, "squall": env!("CARGO_PKG_VERSION")})).into_response()
+}
+
+async fn proxies(State(server): State<Server>) -> Answered {
+    Ok(ok(&server.proxies()))
+}
+
+async fn create(State(server): State<Server>, body: Bytes) -> Answered {
+    let Read { value: plan, ignored } = document::plan(&document::parse(&body)?, "")?;
+    let view = aside(move || server.create(&plan)).await??;
+    Ok(ok(&view).status(StatusCode::CREATED).ignored(ignored))
+}
+
+async fn populate(State(server): State<Server>, body: Bytes) -> Answered {
+    let Read { value: plans, ignored } = match document::plans(&body) {
+        Ok(read) => read,
+        Err(refusal) => return Ok(populated(Vec::new(), Some(&refusal))),
+    };
+    let done = aside(move || server.populate(&plans)).await?;
+    let views = done.proxies.iter().map(|view| json!(view)).collect();
+    Ok(populated(views, done.refusal.as_ref()).ignored(ignored))
+}
+
+fn populated(proxies: Vec<Value>, refusal: Option<&Refusal>) -> answer::Answer {
+    let proxies = Value::Array(proxies);
+    match refusal {
+        None => ok(&json!({"proxies": proxies})).status(StatusCode::CREATED),
+        Some(refusal) => {
+            ok(&json!({"error": refusal.to_string(), "status": refusal.status(), "proxies": proxies}))
+                .status(answer::status(refusal))
+        }
+    }
+}
+
+async fn reset(State(server): State<Server>) -> Answered {
+    aside(move || server.reset()).await??;
+    Ok(answer::nothing())
+}
+
+async fn proxy(State(server): State<Server>, Path(name): Path<String>) -> Answered {
+    Ok(ok(&server.proxy(&name)?))
+}
+
+async fn update(State(server): State<Server>, Path(name): Path<String>, body: Bytes) -> Answered {
+    server.proxy(&name)?;
+    let Read { value: change, ignored } = document::change(&document::parse(&body)?)?;
+    let view = aside(move || server.update(&name, &change)).await??;
+    Ok(ok(&view).ignored(ignored))
+}
+
+async fn remove(State(server): State<Server>, Path(name): Path<String>) -> Answered {
+    server.remove(&name)?;
+    Ok(answer::nothing())
+}
+
+async fn toxics(State(server): State<Server>, Path(proxy): Path<String>) -> Answered {
+    Ok(ok(&server.toxics(&proxy)?))
+}
+
+async fn add_toxic(State(server): State<Server>, Path(proxy): Path<String>, body: Bytes) -> Answered {
+    server.proxy(&proxy)?;
+    let (toxic, ignored) = Toxic::read(&document::parse(&body)?)?;
+    Ok(ok(&server.add_toxic(&proxy, toxic)?).ignored(ignored))
+}
+
+async fn toxic(State(server): State<Server>, Path((proxy, toxic)): Path<(String, String)>) -> Answered {
+    Ok(ok(&server.toxic(&proxy, &toxic)?))
+}
+
+async fn change_toxic(
+    State(server): State<Server>,
+    Path((proxy, toxic)): Path<(String, String)>,
+    body: Bytes,
+) -> Answered {
+    server.toxic(&proxy, &toxic)?;
+    Ok(ok(&server.change_toxic(&proxy, &toxic, &document::parse(&body)?)?))
+}
+
+async fn remove_toxic(
+    State(server): State<Server>,
+    Path((proxy, toxic)): Path<(String, String)>,
+) -> Answered {
+    server.remove_toxic(&proxy, &toxic)?;
+    Ok(answer::nothing())
+}

@@ -1,0 +1,86 @@
+//! Bytes with a bit turned over.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+
+use super::hold::Hold;
+use super::{Cut, Piece, Stage};
+use crate::toxic::{Dice, Kind, Live};
+
+#[derive(Debug)]
+pub(super) struct Corrupt {
+    rate: f64,
+    dice: Dice,
+    /// Bytes that stay whole until the next one that does not.
+    whole: u64,
+    held: Hold<Instant>,
+}
+
+impl Corrupt {
+    pub(super) fn new(rate: f64, dice: Dice) -> Self {
+        let mut corrupt = Self { rate, dice, whole: 0, held: Hold::default() };
+        corrupt.whole = corrupt.gap();
+        corrupt
+    }
+
+    /// Drawn once per damage and not once per byte (the geometric distribution).
+    fn gap(&mut self) -> u64 {
+        if self.rate <= 0.0 {
+            return u64::MAX;
+        }
+        let gap = (1.0 - self.dice.throw()).ln() / (1.0 - self.rate).ln();
+        // The logarithm of 0, at a rate of 1, makes every gap 0.
+        if gap.is_finite() { gap as u64 } else { 0 }
+    }
+
+    fn damage(&mut self, bytes: Bytes) -> Bytes {
+        let length = bytes.len() as u64;
+        if self.whole >= length {
+            self.whole -= length;
+            return bytes;
+        }
+        let mut damaged = BytesMut::from(bytes.as_ref());
+        let mut at = self.whole;
+        while at < length {
+            damaged[at as usize] ^= 1 << (self.dice.throw() * 8.0) as u8;
+            at = at.saturating_add(1).saturating_add(self.gap());
+        }
+        self.whole = at - length;
+        damaged.freeze()
+    }
+}
+
+impl Stage for Corrupt {
+    fn take(&mut self, piece: Piece, at: Instant) {
+        let piece = match piece {
+            Piece::Data(bytes) => Piece::Data(self.damage(bytes)),
+            other => other,
+        };
+        self.held.push(piece, at);
+    }
+
+    fn give(&mut self, _now: Instant) -> Option<(Piece, Instant)> {
+        self.held.pop()
+    }
+
+    fn due(&self) -> Option<Instant> {
+        self.held.first().map(|(_, came)| *came)
+    }
+
+    fn held(&self) -> usize {
+        self.held.weight()
+    }
+
+    fn change(&mut self, live: &Arc<Live>, _now: Instant) {
+        if let Kind::Corrupt(attributes) = &live.toxic.kind {
+            self.rate = attributes.rate;
+            self.whole = self.gap();
+        }
+    }
+
+    fn end(self: Box<Self>) -> (Vec<Piece>, Option<Cut>) {
+        (self.held.into_pieces(), None)
+    }
+}

@@ -1,0 +1,199 @@
+//! One connection, from the accept to the last byte: one task on one thread.
+//!
+//! ```text
+//! accepted -> [refused, hanging, slow to open] -> dialled -> carried -> ended | closed | reset
+//! ```
+
+mod lane;
+mod link;
+mod peer;
+mod pump;
+
+use std::future::poll_fn;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+use std::time::Instant;
+
+use tokio::net::{TcpStream, UnixStream, lookup_host};
+
+pub(crate) use link::{Count, Link};
+pub(crate) use peer::Peer;
+
+use crate::address::Address;
+use crate::event::What;
+use crate::layer::Way;
+use crate::toxic::{Kind, Live};
+use crate::traffic::{Entered, Traffic};
+use crate::worker::Seat;
+
+/// Carries a connection to its end.
+pub(crate) async fn carry(client: Peer, entered: Entered, seat: Seat) {
+    let Entered { link, traffic } = &entered;
+    let tell = |what: What| traffic.surroundings.events.tell(&traffic.proxy, || what);
+    tell(What::ConnectionOpened { connection: link.number, client: link.client.clone() });
+    let how = match open(client, link, traffic).await {
+        Ok((client, server)) => {
+            link.established.store(true, Ordering::Relaxed);
+            pump::Pump::new(client, server, link, traffic).await
+        }
+        Err(how) => how,
+    };
+    let (_, upstream) = link.count(Way::Upstream).read();
+    let (_, downstream) = link.count(Way::Downstream).read();
+    tell(What::ConnectionClosed {
+        connection: link.number,
+        client: link.client.clone(),
+        how,
+        seconds: now().saturating_duration_since(link.opened).as_secs_f64(),
+        upstream,
+        downstream,
+    });
+    drop(entered);
+    drop(seat);
+}
+
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+/// What keeps a connection from being opened.
+enum Hold {
+    Not,
+    Refused,
+    Until(Instant),
+    Forever,
+}
+
+fn hold(toxics: &[Arc<Live>], link: &Link, open: usize) -> Hold {
+    let mut hold = Hold::Not;
+    for live in toxics {
+        let next = match &live.toxic.kind {
+            Kind::Refuse => Hold::Refused,
+            Kind::LimitConnections(limit) if open as u64 > limit.connections => Hold::Refused,
+            Kind::HangOpen => Hold::Forever,
+            Kind::SlowOpen(pause) => Hold::Until(link.opened + pause.delay.duration()),
+            _ => continue,
+        };
+        hold = match (hold, next) {
+            (Hold::Refused, _) | (_, Hold::Refused) => Hold::Refused,
+            (Hold::Forever, _) | (_, Hold::Forever) => Hold::Forever,
+            (Hold::Until(one), Hold::Until(other)) => Hold::Until(one.max(other)),
+            (Hold::Not, hold) | (hold, Hold::Not) => hold,
+        };
+    }
+    hold
+}
+
+/// Waits as long as toxics want it, and dials. The error is how the connection ended.
+async fn open(client: Peer, link: &Link, traffic: &Traffic) -> Result<(Peer, Peer), &'static str> {
+    let mut told: Vec<u64> = Vec::new();
+    loop {
+        let (version, toxics) = traffic.hitting(link);
+        for live in toxics.iter().filter(|live| is_of_opening(&live.toxic.kind)) {
+            if !told.contains(&live.id) {
+                told.push(live.id);
+                live.shared.hit();
+            }
+        }
+        let until = match hold(&toxics, link, traffic.open()) {
+            Hold::Not => break,
+            Hold::Refused => {
+                client.reset();
+                return Err("refused");
+            }
+            Hold::Until(at) if at <= now() => break,
+            Hold::Until(at) => Some(at),
+            Hold::Forever => None,
+        };
+        let time = async {
+            match until {
+                Some(at) => tokio::time::sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = time => {}
+            () = changed(link, traffic, version) => {}
+            () = client.gone() => return Err("ended"),
+        }
+        if link.is_stopped() {
+            client.close();
+            return Err("stopped");
+        }
+    }
+    let upstream = traffic.upstream();
+    let dialled = tokio::select! {
+        dialled = tokio::time::timeout(traffic.surroundings.dial_timeout, dial(&upstream)) => dialled,
+        () = stopped(link) => {
+            client.close();
+            return Err("stopped");
+        }
+    };
+    let dialled = dialled.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+    match dialled {
+        Ok(server) => Ok((client, server)),
+        Err(error) => {
+            traffic.surroundings.events.tell(&traffic.proxy, || What::DialFailed {
+                connection: link.number,
+                upstream: upstream.to_string(),
+                error: error.to_string(),
+            });
+            // A server that resets at once may do so before the dial has seen that it was there.
+            if error.kind() == io::ErrorKind::ConnectionReset {
+                client.reset();
+            } else {
+                client.close();
+            }
+            Err("unreachable")
+        }
+    }
+}
+
+fn is_of_opening(kind: &Kind) -> bool {
+    matches!(kind, Kind::Refuse | Kind::LimitConnections(_) | Kind::HangOpen | Kind::SlowOpen(_))
+}
+
+/// Waits for other toxics, or for the end.
+async fn changed(link: &Link, traffic: &Traffic, version: u64) {
+    poll_fn(|context| {
+        link.listen(context.waker());
+        if link.is_stopped() || traffic.version() != version { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+async fn stopped(link: &Link) {
+    poll_fn(|context| {
+        link.listen(context.waker());
+        if link.is_stopped() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+async fn dial(address: &Address) -> io::Result<Peer> {
+    let (host, port) = match address {
+        Address::Unix(path) => return UnixStream::connect(path).await.map(Peer::Unix),
+        Address::Tcp { host, port } => (host.as_str(), *port),
+    };
+    let stream = if let Some(address) = address.literal() {
+        TcpStream::connect(address).await?
+    } else {
+        let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        let mut reached = None;
+        for address in lookup_host((host, port)).await? {
+            match TcpStream::connect(address).await {
+                Ok(stream) => {
+                    reached = Some(stream);
+                    break;
+                }
+                Err(error) => last = error,
+            }
+        }
+        reached.ok_or(last)?
+    };
+    // Otherwise small messages wait for acknowledgements, 40 ms each (RFC 896 against RFC 1122 4.2.3.2).
+    stream.set_nodelay(true)?;
+    Ok(Peer::Tcp(stream))
+}

@@ -1,0 +1,137 @@
+//! What happened, told to whoever listens. The crate prints nothing.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use serde::Serialize;
+use tokio::sync::broadcast;
+
+use crate::layer::Hit;
+
+/// Events that a slow listener may lag behind before it misses some.
+const BACKLOG: usize = 4096;
+
+/// Something that happened.
+#[derive(Clone, Debug, Serialize)]
+pub struct Event {
+    /// When, in seconds since 1970.
+    pub at: f64,
+    /// The proxy.
+    pub proxy: String,
+    /// What.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum What {
+    /// A proxy was made, and listens here.
+    ProxyCreated {
+        /// Where it listens.
+        listen: String,
+        /// Where it goes.
+        upstream: String,
+    },
+    /// A proxy has other addresses, or was enabled or disabled.
+    ProxyChanged {
+        /// Where it listens.
+        listen: String,
+        /// Where it goes.
+        upstream: String,
+        /// Whether it takes connections.
+        enabled: bool,
+    },
+    /// A proxy is gone.
+    ProxyRemoved,
+    /// A toxic is in force.
+    ToxicAdded {
+        /// Its name.
+        toxic: String,
+    },
+    /// A toxic says something else.
+    ToxicChanged {
+        /// Its name.
+        toxic: String,
+    },
+    /// A toxic was taken away.
+    ToxicRemoved {
+        /// Its name.
+        toxic: String,
+    },
+    /// The time of a toxic was over.
+    ToxicExpired {
+        /// Its name.
+        toxic: String,
+    },
+    /// A client came.
+    ConnectionOpened {
+        /// The number of the connection.
+        connection: u64,
+        /// The client's address.
+        client: String,
+    },
+    /// A connection has ended.
+    ConnectionClosed {
+        /// The number of the connection.
+        connection: u64,
+        /// The client's address.
+        client: String,
+        /// How: `ended`, `closed`, `reset`, `refused`, `stopped`, `unreachable`.
+        how: &'static str,
+        /// Seconds it was open.
+        seconds: f64,
+        /// Bytes that reached the server.
+        upstream: u64,
+        /// Bytes that reached the client.
+        downstream: u64,
+    },
+    /// The server could not be reached.
+    DialFailed {
+        /// The number of the connection.
+        connection: u64,
+        /// Where it was looked for.
+        upstream: String,
+        /// Why not.
+        error: String,
+    },
+    /// No connection can be taken for the moment; clients wait.
+    AcceptFailed {
+        /// Why not.
+        error: String,
+    },
+    /// A rule has hit a request.
+    Hit {
+        /// The number of the connection.
+        connection: u64,
+        /// What was hit, by what.
+        #[serde(flatten)]
+        hit: Hit,
+    },
+}
+
+/// Tells events. Clones tell to the same listeners.
+#[derive(Clone, Debug)]
+pub(crate) struct Events(broadcast::Sender<Arc<Event>>);
+
+impl Events {
+    pub(crate) fn new() -> Self {
+        Self(broadcast::Sender::new(BACKLOG))
+    }
+
+    /// Listens from now on.
+    pub(crate) fn listen(&self) -> broadcast::Receiver<Arc<Event>> {
+        self.0.subscribe()
+    }
+
+    /// Tells something, which is only made where somebody listens.
+    pub(crate) fn tell(&self, proxy: &str, what: impl FnOnce() -> What) {
+        if self.0.receiver_count() == 0 {
+            return;
+        }
+        let at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |at| at.as_secs_f64());
+        // Whoever listened may have left in the meantime.
+        let _ = self.0.send(Arc::new(Event { at, proxy: proxy.to_owned(), what: what() }));
+    }
+}

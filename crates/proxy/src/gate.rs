@@ -1,0 +1,207 @@
+//! Where clients come in: a listening socket, and the task that takes them from it and hands them to the workers.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::net::{Shutdown, SocketFlags, acceptfrom_with, shutdown};
+use socket2::{Domain, SockAddr, Socket, Type};
+use tokio::net::{TcpStream, UnixStream};
+
+use crate::address::Address;
+use crate::connection::{Peer, carry};
+use crate::event::What;
+use crate::traffic::{Entered, Traffic};
+use crate::watched::Watched;
+use crate::worker::Place;
+
+/// Connections that may wait to be accepted. With the usual 128, 10,000 connects take 20 s and not one.
+const BACKLOG: i32 = 4096;
+
+/// How long nothing is accepted after descriptors were used up.
+const REST: Duration = Duration::from_millis(100);
+
+/// An open gate. Dropped, it is closed: connects are refused from then on.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    socket: Arc<OwnedFd>,
+    /// Where it is, as text: the port that the kernel chose included.
+    at: String,
+    path: Option<PathBuf>,
+}
+
+impl Gate {
+    /// Listens at the first of the addresses that is to be had, or at the Unix socket.
+    ///
+    /// # Errors
+    /// The kernel's, for the last address.
+    pub(crate) fn open(address: &Address, resolved: &[SocketAddr]) -> io::Result<Self> {
+        if let Address::Unix(path) = address {
+            let socket = listen_unix(path)?;
+            return Ok(Self {
+                socket: Arc::new(socket.into()),
+                at: address.to_string(),
+                path: Some(path.clone()),
+            });
+        }
+        let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        for at in resolved {
+            match listen_tcp(*at) {
+                Ok((socket, at)) => {
+                    return Ok(Self { socket: Arc::new(socket.into()), at: at.to_string(), path: None });
+                }
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    /// Where it is.
+    pub(crate) fn at(&self) -> &str {
+        &self.at
+    }
+
+    /// Starts to take connections, on one worker, for all of them.
+    ///
+    /// # Errors
+    /// When there is no descriptor left.
+    pub(crate) fn start(&self, traffic: &Arc<Traffic>, home: usize, places: &[Place]) -> io::Result<()> {
+        let watched = self.socket.try_clone()?;
+        let mut places = places.to_vec();
+        // The one that accepts is first, and so is taken where all have the same to do: nobody else is woken.
+        let count = places.len();
+        places.rotate_left(home % count);
+        let handle = places[0].handle().clone();
+        handle.spawn(accept(Arc::clone(&self.socket), watched, Arc::clone(traffic), places));
+        Ok(())
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        // The task has the socket too; shut down, it listens no more whoever has it.
+        let _ = shutdown(&self.socket, Shutdown::Both);
+        if let Some(path) = &self.path {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+fn listen_tcp(at: SocketAddr) -> io::Result<(Socket, SocketAddr)> {
+    let socket = Socket::new(Domain::for_address(at), Type::STREAM.nonblocking().cloexec(), None)?;
+    socket.set_reuse_address(true)?;
+    if at.is_ipv6() {
+        socket.set_only_v6(!at.ip().is_unspecified())?;
+    }
+    // Inherited by what is accepted, which saves a system call for each connection.
+    socket.set_tcp_nodelay(true)?;
+    socket.bind(&at.into())?;
+    socket.listen(BACKLOG)?;
+    let at = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
+    Ok((socket, at))
+}
+
+fn listen_unix(path: &Path) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None)?;
+    let at = SockAddr::unix(path)?;
+    if let Err(error) = socket.bind(&at) {
+        if error.kind() != io::ErrorKind::AddrInUse || !is_left_over(path, &at) {
+            return Err(error);
+        }
+        std::fs::remove_file(path)?;
+        socket.bind(&at)?;
+    }
+    socket.listen(BACKLOG)?;
+    Ok(socket)
+}
+
+/// Whether this is a socket that nobody listens at any more.
+fn is_left_over(path: &Path, at: &SockAddr) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
+    is_socket
+        && Socket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None)
+            .and_then(|socket| socket.connect(at))
+            .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
+async fn accept(socket: Arc<OwnedFd>, watched: OwnedFd, traffic: Arc<Traffic>, places: Vec<Place>) {
+    let tell = |error: &io::Error| {
+        let error = error.to_string();
+        traffic.surroundings.events.tell(&traffic.proxy, || What::AcceptFailed { error });
+    };
+    let watched = match Watched::new(watched) {
+        Ok(watched) => watched,
+        Err(error) => {
+            tell(&error);
+            return;
+        }
+    };
+    let mut is_told = false;
+    loop {
+        if poll_fn(|context| watched.poll_readable(context)).await.is_err() {
+            return;
+        }
+        // Not all at once: the connections that are there already have their turn in between.
+        for _ in 0..64 {
+            let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+            let accepted = watched.read_with(|| acceptfrom_with(&socket, flags).map_err(io::Error::from));
+            match accepted {
+                Ok((stream, from)) => {
+                    is_told = false;
+                    let from = from.and_then(|from| SocketAddr::try_from(from).ok());
+                    hand_over(stream, from, &traffic, &places);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // Shut down: the gate is closed.
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => return,
+                Err(error) if is_used_up(&error) => {
+                    if !is_told {
+                        is_told = true;
+                        tell(&error);
+                    }
+                    tokio::time::sleep(REST).await;
+                    break;
+                }
+                // The client has gone before it was its turn, accept(2).
+                Err(_) => {}
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Whether an error means that descriptors or memory are used up, accept(2).
+fn is_used_up(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM]
+        .iter()
+        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+fn hand_over(stream: OwnedFd, from: Option<SocketAddr>, traffic: &Arc<Traffic>, places: &[Place]) {
+    let client = from.map_or_else(|| "unix".to_owned(), |from| from.to_string());
+    let entered = traffic.enter(client, from.map(|from| from.ip()));
+    let Some(place) = places.iter().min_by_key(|place| place.load()) else { return };
+    let seat = place.seat();
+    // The socket is registered where its bytes will be carried.
+    place.handle().spawn(async move {
+        let peer = match from {
+            Some(_) => TcpStream::from_std(stream.into()).map(Peer::Tcp),
+            None => UnixStream::from_std(stream.into()).map(Peer::Unix),
+        };
+        match peer {
+            Ok(peer) => carry(peer, entered, seat).await,
+            Err(error) => tell_lost(&entered, &error),
+        }
+    });
+}
+
+fn tell_lost(entered: &Entered, error: &io::Error) {
+    let Entered { traffic, .. } = entered;
+    traffic.surroundings.events.tell(&traffic.proxy, || What::AcceptFailed { error: error.to_string() });
+}

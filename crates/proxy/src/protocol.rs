@@ -1,0 +1,155 @@
+//! The protocols that a proxy can look into, and the rules of each that are in force.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::layer::Layer;
+use crate::rulebook::{Live as LiveRule, Rulebook};
+use crate::toxic::{Kind, Live};
+use crate::{postgres, redis};
+
+/// What a proxy's connections speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// RESP2 or RESP3.
+    Redis,
+    /// PostgreSQL, version 3 of its protocol.
+    Postgres,
+}
+
+/// A type of toxic that is a rule of a protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuleKind {
+    /// `redis`.
+    Redis,
+    /// `postgres`.
+    Postgres,
+}
+
+impl RuleKind {
+    /// All of them.
+    pub const ALL: &[Self] = &[Self::Redis, Self::Postgres];
+
+    /// The name in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Redis => "redis",
+            Self::Postgres => "postgres",
+        }
+    }
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.name() == name)
+    }
+
+    /// The protocol that such a rule is of.
+    pub fn protocol(self) -> Protocol {
+        match self {
+            Self::Redis => Protocol::Redis,
+            Self::Postgres => Protocol::Postgres,
+        }
+    }
+
+    /// Checks the attributes of a rule.
+    ///
+    /// # Errors
+    /// What is wrong with them, and where.
+    pub(crate) fn check(self, attributes: &Map<String, Value>) -> Result<(), String> {
+        match self {
+            Self::Redis => read::<redis::Rule>(attributes).map(drop),
+            Self::Postgres => read::<postgres::Rule>(attributes).map(drop),
+        }
+    }
+}
+
+fn read<R: DeserializeOwned>(attributes: &Map<String, Value>) -> Result<R, String> {
+    serde_json::from_value(Value::Object(attributes.clone())).map_err(|error| error.to_string())
+}
+
+/// The rules of one kind, with those that were there before the last change.
+#[derive(Debug)]
+struct Shelf<R> {
+    book: Rulebook<R>,
+    rules: Mutex<Vec<Known<R>>>,
+}
+
+/// The id and the revision of a toxic, and its rule: where both are the same, it keeps its counts.
+type Known<R> = (u64, u64, Arc<LiveRule<R>>);
+
+impl<R> Default for Shelf<R> {
+    fn default() -> Self {
+        Self { book: Rulebook::default(), rules: Mutex::default() }
+    }
+}
+
+impl<R: DeserializeOwned> Shelf<R> {
+    fn replace(&self, kind: RuleKind, toxics: &[Arc<Live>]) {
+        let mut there = self.rules.lock().expect("nobody panics with the rules in hand");
+        let mut rules = Vec::new();
+        for live in toxics {
+            let Kind::Rule(of, attributes) = &live.toxic.kind else { continue };
+            if *of != kind {
+                continue;
+            }
+            let known = there.iter().find(|(id, revision, _)| (*id, *revision) == (live.id, live.revision));
+            let rule = match known {
+                Some((_, _, rule)) => Arc::clone(rule),
+                None => match read(attributes) {
+                    Ok(rule) => Arc::new(
+                        LiveRule::new(live.toxic.name.clone(), rule, live.seed).sparing(live.toxic.toxicity),
+                    ),
+                    Err(error) => unreachable!("a rule is checked before it is in force: {error}"),
+                },
+            };
+            rules.push((live.id, live.revision, rule));
+        }
+        self.book.replace(rules.iter().map(|(_, _, rule)| Arc::clone(rule)).collect());
+        *there = rules;
+    }
+
+    fn hits(&self, id: u64) -> Option<u64> {
+        let there = self.rules.lock().expect("nobody panics with the rules in hand");
+        there.iter().find(|(of, _, _)| *of == id).map(|(_, _, rule)| rule.counts().1)
+    }
+}
+
+/// All rules of one proxy.
+#[derive(Debug, Default)]
+pub(crate) struct Books {
+    redis: Shelf<redis::Rule>,
+    postgres: Shelf<postgres::Rule>,
+}
+
+impl Books {
+    /// Puts the rules among these toxics in force, and no others. Requests feel it at once.
+    pub(crate) fn replace(&self, toxics: &[Arc<Live>]) {
+        self.redis.replace(RuleKind::Redis, toxics);
+        self.postgres.replace(RuleKind::Postgres, toxics);
+    }
+
+    /// Requests that the rule with this id has hit; `None` where it is no rule.
+    pub(crate) fn hits(&self, id: u64) -> Option<u64> {
+        self.redis.hits(id).or_else(|| self.postgres.hits(id))
+    }
+
+    /// What looks into a new connection.
+    pub(crate) fn layer(&self, protocol: Protocol, client: Option<IpAddr>) -> Box<dyn Layer> {
+        match protocol {
+            Protocol::Redis => redis::session(self.redis.book.clone(), client),
+            Protocol::Postgres => postgres::session(self.postgres.book.clone(), client),
+        }
+    }
+}
+
+/// The protocol that toxics ask for: that of the first rule.
+pub(crate) fn of_toxics(toxics: &[Arc<Live>]) -> Option<Protocol> {
+    toxics.iter().find_map(|live| match &live.toxic.kind {
+        Kind::Rule(kind, _) => Some(kind.protocol()),
+        _ => None,
+    })
+}
