@@ -7,6 +7,8 @@
 
 mod postgres;
 mod postgres_server;
-mod pump;
+mod proxied;
 mod redis;
 mod redis_server;
+#[path = "../support/mod.rs"]
+mod support;

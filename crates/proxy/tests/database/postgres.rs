@@ -1,34 +1,28 @@
 //! A real PostgreSQL behind its layer.
 
 use std::process::Command;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use squall_proxy::postgres::{Rule, session};
-use squall_proxy::rulebook::{Live, Rulebook};
 use tokio::runtime::Runtime;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls};
 
 use crate::postgres_server::PostgresServer;
-use crate::pump::Pump;
+use crate::proxied::Proxied;
 
 /// A server with a table of ten rows, and a way to it with rules that can be changed.
 struct Stage {
+    proxied: Proxied,
     server: PostgresServer,
-    pump: Pump,
-    book: Rulebook<Rule>,
     runtime: Runtime,
 }
 
 impl Stage {
     fn new() -> Self {
         let server = PostgresServer::start();
-        let book = Rulebook::default();
-        let handle = book.clone();
-        let pump = Pump::start(server.socket(), move |client| session(handle.clone(), client));
+        let proxied = Proxied::start(&server.socket(), "postgres");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let stage = Self { server, pump, book, runtime };
+        let stage = Self { proxied, server, runtime };
         let client = stage.direct();
         let table = "CREATE TABLE jobs (id int PRIMARY KEY, done bool NOT NULL);
             INSERT INTO jobs SELECT n, false FROM generate_series(1, 10) n";
@@ -37,8 +31,7 @@ impl Stage {
     }
 
     fn rules(&self, rules: &[&str]) {
-        let live = |json: &&str| Arc::new(Live::new("rule", serde_json::from_str::<Rule>(json).unwrap(), 1));
-        self.book.replace(rules.iter().map(live).collect());
+        self.proxied.rules(rules);
     }
 
     fn wait<T>(&self, future: impl Future<Output = T>) -> T {
@@ -58,7 +51,7 @@ impl Stage {
 
     fn try_proxied(&self) -> Result<Client, tokio_postgres::Error> {
         let mut config = Config::new();
-        config.host("127.0.0.1").port(self.pump.address.port()).user("postgres");
+        config.host("127.0.0.1").port(self.proxied.address.port()).user("postgres");
         self.connect(&config)
     }
 
@@ -79,7 +72,7 @@ impl Stage {
                 "-h",
                 "127.0.0.1",
                 "-p",
-                &self.pump.address.port().to_string(),
+                &self.proxied.address.port().to_string(),
                 "-U",
                 "postgres",
                 "-X",
@@ -177,7 +170,7 @@ fn sessions_are_ended_cut_and_refused() {
     let ids = stage.wait(direct.query("SELECT id FROM jobs WHERE NOT done ORDER BY id", &[])).unwrap();
     assert_eq!(ids.iter().map(|row| row.get::<_, i32>(0)).collect::<Vec<_>>(), [1, 2, 4, 5, 6, 7, 8, 9, 10]);
     let mut config = Config::new();
-    config.host("127.0.0.1").port(stage.pump.address.port()).user("postgres").dbname("other");
+    config.host("127.0.0.1").port(stage.proxied.address.port()).user("postgres").dbname("other");
     let refused = stage.connect(&config).err().unwrap();
     assert_eq!(refused.code(), Some(&SqlState::TOO_MANY_CONNECTIONS));
     assert!(stage.try_proxied().is_ok());
@@ -212,7 +205,7 @@ fn statements_and_rows_are_slow_as_told_and_copies_pass() {
     });
     let (out, said) = stage.psql("COPY jobs (id, done) TO STDOUT\n\\copy jobs TO '/dev/null'");
     assert_eq!((out.lines().filter(|line| line.ends_with("\tf")).count(), said), (10, String::new()));
-    assert_eq!(stage.pump.hits().len(), 2);
+    assert_eq!(stage.proxied.hits().len(), 2);
 }
 
 #[test]

@@ -3,47 +3,43 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use redis::{Commands, RedisResult, Value};
-use squall_proxy::redis::{Rule, session};
-use squall_proxy::rulebook::{Live, Rulebook};
+use redis::{Commands, RedisResult};
+use serde_json::{Value, json};
 
-use crate::pump::Pump;
+use crate::proxied::Proxied;
 use crate::redis_server::RedisServer;
 
 const LOADING: &str = "-LOADING Redis is loading the dataset in memory\r\n";
 
 /// A server, and a way to it with these rules.
 struct Stage {
+    proxied: Proxied,
     server: RedisServer,
-    pump: Pump,
 }
 
 fn stage(rules: &[&str]) -> Stage {
-    let live = |json: &&str| Arc::new(Live::new("rule", serde_json::from_str::<Rule>(json).unwrap(), 1));
-    let book = Rulebook::default();
-    book.replace(rules.iter().map(live).collect());
     let server = RedisServer::start();
-    let pump = Pump::start(server.socket(), move |client| session(book.clone(), client));
-    Stage { server, pump }
+    let proxied = Proxied::start(&server.socket(), "redis");
+    proxied.rules(rules);
+    Stage { proxied, server }
 }
 
 impl Stage {
     fn raw(&self) -> Raw<TcpStream> {
-        let stream = TcpStream::connect(self.pump.address).unwrap();
+        let stream = TcpStream::connect(self.proxied.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         Raw(stream)
     }
 
     fn client(&self) -> redis::Connection {
-        redis::Client::open(format!("redis://{}/", self.pump.address)).unwrap().get_connection().unwrap()
+        redis::Client::open(format!("redis://{}/", self.proxied.address)).unwrap().get_connection().unwrap()
     }
 
     fn program(&self, name: &str, args: &[&str]) -> String {
         let output = Command::new(name)
-            .args(["-h", "127.0.0.1", "-p", &self.pump.address.port().to_string()])
+            .args(["-h", "127.0.0.1", "-p", &self.proxied.address.port().to_string()])
             .args(args)
             .output()
             .unwrap_or_else(|error| panic!("{name} is of Debian's package redis-tools: {error}"));
@@ -95,7 +91,7 @@ fn errors_of_ours_stand_in_their_place_and_the_server_never_sees_the_command() {
     let mut raw = stage.raw();
     raw.send(&["SET good:1 a", "SET bad:1 x", "GET good:1", "SET bad:2 x", "EXISTS bad:1 bad:2"]);
     raw.expect(&format!("+OK\r\n{LOADING}$1\r\na\r\n{LOADING}:0\r\n"));
-    assert_eq!(stage.pump.hits(), ["SET bad:1: answered LOADING", "SET bad:2: answered LOADING"]);
+    assert_eq!(stage.proxied.hits(), ["SET bad:1: answered LOADING", "SET bad:2: answered LOADING"]);
 }
 
 #[test]
@@ -212,7 +208,7 @@ fn a_delay_is_as_long_as_it_says_and_only_for_its_command() {
     for _ in 0..100 {
         let _: Option<String> = client.get("fast").unwrap();
     }
-    assert_eq!(stage.pump.hits(), ["GET slow: delayed by 300 ms"]);
+    assert_eq!(stage.proxied.hits(), ["GET slow: delayed by 300 ms"]);
 }
 
 #[test]
@@ -237,7 +233,7 @@ fn a_reply_is_cut_and_the_command_was_executed() {
     let value = "x".repeat(20_000_000);
     let mut client = stage.client();
     client.set::<_, _, ()>("big", &value).unwrap();
-    let cut: RedisResult<Value> = client.getset("big", "new");
+    let cut: RedisResult<redis::Value> = client.getset("big", "new");
     assert!(cut.unwrap_err().is_connection_dropped());
     assert_eq!(stage.client().get::<_, String>("big").unwrap(), "new");
     let mut raw = stage.raw();
@@ -262,5 +258,56 @@ fn the_benchmark_of_redis_runs_through_with_rules_that_do_not_hit() {
     {
         assert!(said.contains(&format!("\"{test}\",")), "{test}: {said}");
     }
-    assert_eq!(stage.pump.hits(), [""; 0]);
+    assert_eq!(stage.proxied.hits(), [""; 0]);
+}
+
+#[test]
+fn a_rule_is_a_toxic_like_any_other() {
+    let stage = stage(&[]);
+    let api = |method: &str, path: &str, body| {
+        stage.proxied.api(method, &format!("/proxies/p/toxics{path}"), &body)
+    };
+    let mut raw = stage.raw();
+    raw.send(&["GET a"]);
+    raw.expect("$-1\r\n");
+    let rule =
+        json!({ "name": "broken", "type": "redis", "attributes": { "command": "get", "error": "loading" } });
+    let (status, toxic) = api("POST", "", rule);
+    assert_eq!((status, &toxic["type"], &toxic["stream"]), (200, &json!("redis"), &json!("downstream")));
+    assert_eq!(toxic["attributes"], json!({ "command": "get", "error": "loading" }));
+    // On the connection that is there.
+    raw.send(&["GET a"]);
+    raw.expect(LOADING);
+    let (status, toxic) =
+        api("POST", "/broken", json!({ "attributes": { "error": null, "cut": { "after": 2 } } }));
+    assert_eq!((status, &toxic["attributes"]["cut"]), (200, &json!({ "after": 2 })));
+    let (status, mistake) = api("POST", "/broken", json!({ "attributes": { "percent": 101 } }));
+    assert_eq!(status, 400);
+    assert!(
+        mistake["error"].as_str().unwrap().contains("percent: 101 is out of range; above 0, at most 100"),
+        "{mistake}"
+    );
+    raw.send(&["GET a"]);
+    assert_eq!(raw.rest(), (b"$-".to_vec(), None));
+    assert_eq!(api("DELETE", "/broken", Value::Null).0, 204);
+    let mut raw = stage.raw();
+    raw.send(&["GET a"]);
+    raw.expect("$-1\r\n");
+    // Together with what is done to every byte.
+    assert_eq!(
+        api(
+            "POST",
+            "",
+            json!({ "type": "slicer", "attributes": { "average_size": 2, "size_variation": 1, "delay": 10 } })
+        )
+        .0,
+        200
+    );
+    assert_eq!(api("POST", "", json!({ "type": "redis", "toxicity": 0.5, "attributes": { "command": "get", "error": "loading" } })).0, 200);
+    let mut errors = 0;
+    for _ in 0..40 {
+        raw.send(&["GET a"]);
+        errors += usize::from(raw.line() == LOADING);
+    }
+    assert!((5..35).contains(&errors), "{errors} of 40 at a toxicity of a half");
 }
