@@ -7,7 +7,7 @@ fn all_are_read<R: DeserializeOwned>(page: &str) {
         page.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     assert!(blocks.len() > 3);
     for block in blocks {
-        serde_json::from_str::<R>(block).map(drop).unwrap_or_else(|error| panic!("{block}{error}"));
+        serde_json::from_str::<R>(block).map_or_else(|error| panic!("{block}{error}"), drop);
     }
 }
 
