@@ -9,12 +9,14 @@ use serde_json::{Map, Value};
 use crate::layer::Layer;
 use crate::rulebook::{Live as LiveRule, Rulebook};
 use crate::toxic::{Kind, Live};
-use crate::{postgres, redis};
+use crate::{http, postgres, redis, websocket};
 
 /// What a proxy's connections speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
+    /// HTTP/1.0, 1.1 or 2, and WebSocket after an upgrade.
+    Http,
     /// RESP2 or RESP3.
     Redis,
     /// PostgreSQL, version 3 of its protocol.
@@ -24,6 +26,10 @@ pub enum Protocol {
 /// A type of toxic that is a rule of a protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RuleKind {
+    /// `http`.
+    Http,
+    /// `websocket`.
+    Websocket,
     /// `redis`.
     Redis,
     /// `postgres`.
@@ -32,11 +38,13 @@ pub enum RuleKind {
 
 impl RuleKind {
     /// All of them.
-    pub const ALL: &[Self] = &[Self::Redis, Self::Postgres];
+    pub const ALL: &[Self] = &[Self::Http, Self::Websocket, Self::Redis, Self::Postgres];
 
     /// The name in the API.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Http => "http",
+            Self::Websocket => "websocket",
             Self::Redis => "redis",
             Self::Postgres => "postgres",
         }
@@ -50,6 +58,7 @@ impl RuleKind {
     /// The protocol that such a rule is of.
     pub fn protocol(self) -> Protocol {
         match self {
+            Self::Http | Self::Websocket => Protocol::Http,
             Self::Redis => Protocol::Redis,
             Self::Postgres => Protocol::Postgres,
         }
@@ -61,6 +70,8 @@ impl RuleKind {
     /// What is wrong with them, and where.
     pub(crate) fn check(self, attributes: &Map<String, Value>) -> Result<(), String> {
         match self {
+            Self::Http => read::<http::Rule>(attributes).map(drop),
+            Self::Websocket => read::<websocket::Rule>(attributes).map(drop),
             Self::Redis => read::<redis::Rule>(attributes).map(drop),
             Self::Postgres => read::<postgres::Rule>(attributes).map(drop),
         }
@@ -121,6 +132,8 @@ impl<R: DeserializeOwned> Shelf<R> {
 /// All rules of one proxy.
 #[derive(Debug, Default)]
 pub(crate) struct Books {
+    http: Shelf<http::Rule>,
+    websocket: Shelf<websocket::Rule>,
     redis: Shelf<redis::Rule>,
     postgres: Shelf<postgres::Rule>,
 }
@@ -128,18 +141,25 @@ pub(crate) struct Books {
 impl Books {
     /// Puts the rules among these toxics in force, and no others. Requests feel it at once.
     pub(crate) fn replace(&self, toxics: &[Arc<Live>]) {
+        self.http.replace(RuleKind::Http, toxics);
+        self.websocket.replace(RuleKind::Websocket, toxics);
         self.redis.replace(RuleKind::Redis, toxics);
         self.postgres.replace(RuleKind::Postgres, toxics);
     }
 
     /// Requests that the rule with this id has hit; `None` where it is no rule.
     pub(crate) fn hits(&self, id: u64) -> Option<u64> {
-        self.redis.hits(id).or_else(|| self.postgres.hits(id))
+        let http = self.http.hits(id).or_else(|| self.websocket.hits(id));
+        http.or_else(|| self.redis.hits(id)).or_else(|| self.postgres.hits(id))
     }
 
     /// What looks into a new connection.
     pub(crate) fn layer(&self, protocol: Protocol, client: Option<IpAddr>) -> Box<dyn Layer> {
         match protocol {
+            Protocol::Http => http::session(
+                self.http.book.clone(),
+                http::Options { websocket: self.websocket.book.clone() },
+            ),
             Protocol::Redis => redis::session(self.redis.book.clone(), client),
             Protocol::Postgres => postgres::session(self.postgres.book.clone(), client),
         }

@@ -3,11 +3,8 @@
 use std::process::Output;
 use std::time::Duration;
 
-use squall_proxy::http::{self, Options};
-
 use crate::origin::{Origin, Speaks};
-use crate::pump::{Pump, Upstream};
-use crate::wire::book;
+use crate::through::Through;
 
 /// Exit codes (curl(1)): a part of the answer only, nothing at all, a failure to receive, an error of a stream.
 const PARTIAL: i32 = 18;
@@ -24,12 +21,10 @@ pub(crate) async fn curl(arguments: &[&str]) -> Output {
         .expect("curl is there")
 }
 
-async fn proxy(speaks: Speaks, rules: &[&str]) -> (Origin, Pump) {
+async fn proxy(speaks: Speaks, rules: &[&str]) -> (Origin, Through) {
     let origin = Origin::new(speaks).await;
-    let rules = book(rules);
-    let layer = move || http::session(rules.clone(), Options::default());
-    let pump = Pump::new(Upstream::Tcp(origin.address), layer).await;
-    (origin, pump)
+    let through = Through::http(origin.address, rules);
+    (origin, through)
 }
 
 #[tokio::test]
@@ -42,28 +37,28 @@ async fn curl_sees_each_fault_for_what_it_is() {
         r#"{"path": "/stream", "truncate": 100}"#,
         r#"{"path": "/json", "body": {"replace": "<html>"}}"#,
     ];
-    let (_origin, pump) = proxy(Speaks::Http1, &rules).await;
-    let busy = curl(&["--include", &pump.url("/busy")]).await;
+    let (_origin, through) = proxy(Speaks::Http1, &rules).await;
+    let busy = curl(&["--include", &through.url("/busy")]).await;
     let text = String::from_utf8_lossy(&busy.stdout).into_owned();
     assert!(text.starts_with("HTTP/1.1 429 Too Many Requests\r\n"), "{text}");
     assert!(text.contains("retry-after: 3\r\n") && text.ends_with("\r\n\r\nlater"), "{text}");
-    assert_eq!(curl(&[&pump.url("/reset")]).await.status.code(), Some(RECEIVE));
+    assert_eq!(curl(&[&through.url("/reset")]).await.status.code(), Some(RECEIVE));
     for path in ["/big/1000", "/big/2000", "/stream"] {
-        assert_eq!(curl(&[&pump.url(path)]).await.status.code(), Some(PARTIAL), "{path}");
+        assert_eq!(curl(&[&through.url(path)]).await.status.code(), Some(PARTIAL), "{path}");
     }
-    assert_eq!(curl(&[&pump.url("/json")]).await.stdout, b"<html>");
-    assert_eq!(curl(&[&pump.url("/plain")]).await.stdout, b"/plain");
+    assert_eq!(curl(&[&through.url("/json")]).await.stdout, b"<html>");
+    assert_eq!(curl(&[&through.url("/plain")]).await.stdout, b"/plain");
     // Several requests on one connection, ours among them, and a large upload that asks first.
-    let urls = ["/a", "/busy", "/b", "/busy", "/c"].map(|path| pump.url(path));
+    let urls = ["/a", "/busy", "/b", "/busy", "/c"].map(|path| through.url(path));
     let all = curl(&urls.each_ref().map(String::as_str)).await;
     assert_eq!(String::from_utf8_lossy(&all.stdout), "/alater/blater/c");
     let body = "x".repeat(2_000_000);
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), &body).unwrap();
     let upload = format!("@{}", file.path().display());
-    let echo = curl(&["--data-binary", &upload, "-H", "Expect: 100-continue", &pump.url("/echo")]).await;
+    let echo = curl(&["--data-binary", &upload, "-H", "Expect: 100-continue", &through.url("/echo")]).await;
     assert!(echo.stdout == body.as_bytes());
-    let busy = curl(&["--data-binary", &upload, "-H", "Expect: 100-continue", &pump.url("/busy")]).await;
+    let busy = curl(&["--data-binary", &upload, "-H", "Expect: 100-continue", &through.url("/busy")]).await;
     assert_eq!(busy.stdout, b"later", "{}", String::from_utf8_lossy(&busy.stderr));
 }
 
@@ -74,15 +69,15 @@ async fn curl_sees_the_faults_of_http2() {
         r#"{"path": "/reset", "reset": "answer"}"#,
         r#"{"path": "/big/100000", "delay": 100}"#,
     ];
-    let (_origin, pump) = proxy(Speaks::Http2, &rules).await;
+    let (_origin, through) = proxy(Speaks::Http2, &rules).await;
     // One request each: curl 7.88 of Debian 12 cannot use such a connection again.
     for (path, size) in [("/a", 2), ("/busy", 5), ("/big/100000", 100_000)] {
-        let got = curl(&["--http2-prior-knowledge", &pump.url(path)]).await;
+        let got = curl(&["--http2-prior-knowledge", &through.url(path)]).await;
         assert_eq!(got.stdout.len(), size, "{path}: {}", String::from_utf8_lossy(&got.stderr));
     }
-    let reset = curl(&["--http2-prior-knowledge", &pump.url("/reset")]).await;
+    let reset = curl(&["--http2-prior-knowledge", &through.url("/reset")]).await;
     assert_eq!(reset.status.code(), Some(STREAM));
     let start = tokio::time::Instant::now();
-    curl(&["--http2-prior-knowledge", &pump.url("/big/100000")]).await;
+    curl(&["--http2-prior-knowledge", &through.url("/big/100000")]).await;
     assert!(start.elapsed() >= Duration::from_millis(100));
 }

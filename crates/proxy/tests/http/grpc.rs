@@ -31,7 +31,7 @@ async fn a_call_fails_with_the_status_that_was_asked_for() {
         let failed = ("14".into(), Some("down: 100 %25".into()), Bytes::new());
         assert_eq!(call(&client, b"hello").await, failed);
     }
-    assert_eq!(client.pump.hits()[0], "POST /call: answered UNAVAILABLE");
+    assert_eq!(client.through.hit().await, "POST /call: answered UNAVAILABLE");
 }
 
 #[tokio::test]

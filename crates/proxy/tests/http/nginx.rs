@@ -2,15 +2,13 @@
 
 use std::path::Path;
 
-use squall_proxy::http::{self, Options};
 use tempfile::TempDir;
 use tokio::net::UnixStream;
 use tokio::process::Child;
 
 use crate::curl::curl;
 use crate::origin::big;
-use crate::pump::{Pump, Upstream};
-use crate::wire::book;
+use crate::through::Through;
 
 /// nginx on a socket in a folder of its own; it ends with its handle.
 struct Nginx {
@@ -54,9 +52,9 @@ impl Nginx {
     }
 }
 
-async fn fetched(pump: &Pump, arguments: &[&str], path: &str, to: &Path) -> Vec<u8> {
+async fn fetched(through: &Through, arguments: &[&str], path: &str, to: &Path) -> Vec<u8> {
     let to = to.join("fetched").display().to_string();
-    let output = curl(&[arguments, &["--output", &to, &pump.url(path)]].concat()).await;
+    let output = curl(&[arguments, &["--output", &to, &through.url(path)]].concat()).await;
     assert!(output.status.success(), "{path} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     std::fs::read(to).unwrap()
 }
@@ -66,14 +64,11 @@ async fn files_compressed_and_in_chunks_come_whole_in_both_versions() {
     let nginx = Nginx::new().await;
     let folder = TempDir::new().unwrap();
     for rule in [r#"{"path": "/never", "delay": 1}"#, r#"{"delay": 1}"#, r#"{"throttle": 100000000}"#] {
-        let rules = book(&[rule]);
         for (version, socket) in [("--http1.1", "one"), ("--http2-prior-knowledge", "two")] {
-            let rules = rules.clone();
-            let layer = move || http::session(rules.clone(), Options::default());
-            let pump = Pump::new(Upstream::Unix(nginx.socket(socket)), layer).await;
-            let page = fetched(&pump, &[version, "--compressed"], "/page.txt", folder.path()).await;
+            let through = Through::http(format!("unix:{}", nginx.socket(socket).display()), &[rule]);
+            let page = fetched(&through, &[version, "--compressed"], "/page.txt", folder.path()).await;
             assert!(page == "a line of text\n".repeat(20_000).as_bytes(), "{rule} {version}");
-            let large = fetched(&pump, &[version], "/large.bin", folder.path()).await;
+            let large = fetched(&through, &[version], "/large.bin", folder.path()).await;
             assert!(large == big(3_000_000), "{rule} {version}");
         }
     }

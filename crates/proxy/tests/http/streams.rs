@@ -7,12 +7,10 @@ use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http2::SendRequest;
 use hyper::{HeaderMap, Request};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use squall_proxy::http::{self, Options};
 use tokio::net::TcpStream;
 
 use crate::origin::{Origin, Speaks, big};
-use crate::pump::{Pump, Upstream};
-use crate::wire::book;
+use crate::through::Through;
 
 /// An answer, read to its end, or what went wrong.
 type Got = Result<(u16, HeaderMap, Bytes), hyper::Error>;
@@ -20,21 +18,19 @@ type Got = Result<(u16, HeaderMap, Bytes), hyper::Error>;
 /// A connection of HTTP/2 through a proxy.
 pub(crate) struct Client {
     sender: SendRequest<Full<Bytes>>,
-    pub(crate) pump: Pump,
+    pub(crate) through: Through,
     _origin: Origin,
 }
 
 impl Client {
     pub(crate) async fn new(rules: &[&str]) -> Self {
         let origin = Origin::new(Speaks::Http2).await;
-        let rules = book(rules);
-        let layer = move || http::session(rules.clone(), Options::default());
-        let pump = Pump::new(Upstream::Tcp(origin.address), layer).await;
-        let socket = TcpStream::connect(pump.address).await.unwrap();
+        let through = Through::http(origin.address, rules);
+        let socket = TcpStream::connect(through.address).await.unwrap();
         let handshake = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
         let (sender, connection) = handshake.handshake(TokioIo::new(socket)).await.unwrap();
         tokio::spawn(connection);
-        Self { sender, pump, _origin: origin }
+        Self { sender, through, _origin: origin }
     }
 
     pub(crate) fn request(path: &str, body: Bytes) -> Request<Full<Bytes>> {

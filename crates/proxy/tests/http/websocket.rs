@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, accept_async, client_async};
 
-use crate::pump::{Pump, Upstream};
+use crate::through::Through;
 use crate::wire::{Wire, book};
 
 const ASK: &str =
@@ -167,7 +167,7 @@ fn compression_is_not_agreed_upon_where_messages_may_be_taken_out() {
 }
 
 /// A client and an echoing server with a proxy between them; the server's task tells how its side ended.
-async fn pair(rule: &str) -> (WebSocketStream<TcpStream>, tokio::task::JoinHandle<String>, Pump) {
+async fn pair(rule: &str) -> (WebSocketStream<TcpStream>, tokio::task::JoinHandle<String>, Through) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let server = tokio::spawn(async move {
@@ -185,12 +185,10 @@ async fn pair(rule: &str) -> (WebSocketStream<TcpStream>, tokio::task::JoinHandl
         }
         "ended".into()
     });
-    let rules = book(&[rule]);
-    let layer = move || http::session(Rulebook::default(), Options { websocket: rules.clone() });
-    let pump = Pump::new(Upstream::Tcp(address), layer).await;
-    let socket = TcpStream::connect(pump.address).await.unwrap();
+    let through = Through::new(address, "websocket", &[rule]);
+    let socket = TcpStream::connect(through.address).await.unwrap();
     let (client, _) = client_async("ws://origin/chat", socket).await.unwrap();
-    (client, server, pump)
+    (client, server, through)
 }
 
 async fn next(client: &mut WebSocketStream<TcpStream>) -> Option<Result<Message, Error>> {
@@ -201,27 +199,29 @@ async fn next(client: &mut WebSocketStream<TcpStream>) -> Option<Result<Message,
 
 #[tokio::test]
 async fn real_peers_get_dropped_and_duplicated_messages() {
-    let (mut client, _server, _pump) = pair(r#"{"direction": "upstream", "every": 2, "drop": true}"#).await;
+    let (mut client, _server, _through) =
+        pair(r#"{"direction": "upstream", "every": 2, "drop": true}"#).await;
     for n in 0..6 {
         client.send(Message::text(n.to_string())).await.unwrap();
     }
     for n in [0, 2, 4] {
         assert_eq!(next(&mut client).await.unwrap().unwrap(), Message::text(n.to_string()));
     }
-    let (mut client, _server, pump) = pair(r#"{"direction": "upstream", "first": 1, "duplicate": 2}"#).await;
+    let (mut client, _server, through) =
+        pair(r#"{"direction": "upstream", "first": 1, "duplicate": 2}"#).await;
     for n in 0..2 {
         client.send(Message::binary(vec![n; 70_000])).await.unwrap();
     }
     for n in [0, 0, 0, 1] {
         assert!(next(&mut client).await.unwrap().unwrap() == Message::binary(vec![n; 70_000]));
     }
-    assert_eq!(pump.hits(), ["binary on /chat: sent 3 times"]);
+    assert_eq!(through.hit().await, "binary on /chat: sent 3 times");
 }
 
 #[tokio::test]
 async fn real_peers_get_the_close_code() {
     let rule = r#"{"direction": "upstream", "every": 2, "close": {"code": 1013, "reason": "later"}}"#;
-    let (mut client, server, _pump) = pair(rule).await;
+    let (mut client, server, _through) = pair(rule).await;
     client.send(Message::text("one")).await.unwrap();
     assert_eq!(next(&mut client).await.unwrap().unwrap(), Message::text("one"));
     client.send(Message::text("two")).await.unwrap();
@@ -233,7 +233,7 @@ async fn real_peers_get_the_close_code() {
 
 #[tokio::test]
 async fn real_peers_are_disconnected() {
-    let (mut client, _server, _pump) = pair(r#"{"direction": "downstream", "disconnect": "reset"}"#).await;
+    let (mut client, _server, _through) = pair(r#"{"direction": "downstream", "disconnect": "reset"}"#).await;
     client.send(Message::text("one")).await.unwrap();
     match next(&mut client).await {
         Some(Err(Error::Io(error))) => assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset),
