@@ -1,1 +1,329 @@
+//! Any chain, under any history of changes, delivers exactly the bytes that came, in their order.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{Chain, Cut, Piece};
+use crate::layer::Way;
+use crate::toxic::{Live, Toxic};
+
+/// Toxics that destroy nothing.
+fn toxic() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        (0..50_u32, 0..50_u32, prop_oneof!["uniform", "normal", "pareto"]).prop_map(
+            |(latency, jitter, distribution)| json!({"type": "latency",
+                "attributes": {"latency": latency, "jitter": jitter, "distribution": distribution}})
+        ),
+        (1..5000_u32, any::<bool>()).prop_map(
+            |(rate, shared)| json!({"type": "bandwidth", "attributes": {"rate": rate, "shared": shared}})
+        ),
+        (1..2000_u32, 0..1000_u32, 0..500_u32).prop_map(|(size, variation, delay)| json!({"type": "slicer",
+            "attributes": {"average_size": size, "size_variation": variation.min(size - 1), "delay": delay}})),
+        (0..50_u32).prop_map(|delay| json!({"type": "slow_close", "attributes": {"delay": delay}})),
+        Just(json!({"type": "corrupt", "attributes": {"rate": 0}})),
+        Just(json!({"type": "limit_data", "attributes": {"bytes": 1_000_000_000}})),
+        Just(json!({"type": "limit_time", "attributes": {"time": 86_400_000}})),
+    ]
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Come(usize),
+    Wait(u64),
+    Add(Value),
+    /// Which one of those that are there, by a number of any size.
+    Change(usize, Value),
+    Remove(usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (1..20_000_usize).prop_map(Step::Come),
+        3 => (0..30_000_u64).prop_map(Step::Wait),
+        1 => toxic().prop_map(Step::Add),
+        1 => (any::<usize>(), toxic()).prop_map(|(which, toxic)| Step::Change(which, toxic)),
+        1 => any::<usize>().prop_map(Step::Remove),
+    ]
+}
+
+fn live(document: &Value, id: u64, revision: u64) -> Arc<Live> {
+    let (toxic, _) = Toxic::read(document).unwrap();
+    Arc::new(Live { id, revision, toxic, seed: id, shared: Arc::default() })
+}
+
+/// Runs a chain, and collects what it lets go.
+struct Bench {
+    chain: Chain,
+    toxics: Vec<Arc<Live>>,
+    next: u64,
+    opened: Instant,
+    now: Instant,
+    came: Vec<u8>,
+    left: Vec<u8>,
+    ended: Option<Piece>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let now = tokio::time::Instant::now().into_std();
+        Self {
+            chain: Chain::new(Way::Downstream),
+            toxics: Vec::new(),
+            next: 1,
+            opened: now,
+            now,
+            came: Vec::new(),
+            left: Vec::new(),
+            ended: None,
+        }
+    }
+
+    fn collect(&mut self, ready: Vec<Piece>) {
+        for piece in ready {
+            assert_eq!(self.ended, None, "nothing comes after the end");
+            match piece {
+                Piece::Data(bytes) => self.left.extend_from_slice(&bytes),
+                other => self.ended = Some(other),
+            }
+        }
+    }
+
+    fn run(&mut self) -> Option<Cut> {
+        let mut ready = Vec::new();
+        let cut = self.chain.run(self.now, &mut ready);
+        self.collect(ready);
+        cut
+    }
+
+    fn publish(&mut self) -> Option<Cut> {
+        let mut ready = Vec::new();
+        let cut = self.chain.change(&self.toxics, 0, self.opened, self.now, &mut ready);
+        self.collect(ready);
+        cut
+    }
+
+    fn come(&mut self, length: usize) {
+        let bytes: Vec<u8> = (0..length).map(|at| ((self.came.len() + at) % 251) as u8).collect();
+        self.came.extend_from_slice(&bytes);
+        self.push(Piece::Data(Bytes::from(bytes)));
+    }
+
+    fn push(&mut self, piece: Piece) {
+        let mut ready = Vec::new();
+        self.chain.push(piece, self.now, &mut ready);
+        self.collect(ready);
+    }
+
+    fn step(&mut self, step: Step) {
+        let cut = match step {
+            Step::Come(length) => {
+                self.come(length);
+                None
+            }
+            Step::Wait(micros) => {
+                self.now += Duration::from_micros(micros);
+                None
+            }
+            Step::Add(document) => {
+                self.toxics.push(live(&document, self.next, 1));
+                self.next += 1;
+                self.publish()
+            }
+            Step::Change(which, document) if !self.toxics.is_empty() => {
+                let which = which % self.toxics.len();
+                let before = &self.toxics[which];
+                if before.toxic.kind.name() == document["type"] {
+                    self.toxics[which] = live(&document, before.id, before.revision + 1);
+                }
+                self.publish()
+            }
+            Step::Remove(which) if !self.toxics.is_empty() => {
+                self.toxics.remove(which % self.toxics.len());
+                self.publish()
+            }
+            Step::Change(..) | Step::Remove(_) => None,
+        };
+        assert_eq!(cut, None);
+        assert_eq!(self.run(), None);
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_byte_arrives_in_order_through_any_history(steps in prop::collection::vec(step(), 1..60)) {
+        let mut bench = Bench::new();
+        for step in steps {
+            bench.step(step);
+            prop_assert!(bench.came.starts_with(&bench.left), "something was lost, doubled or turned around");
+        }
+        bench.push(Piece::End);
+        // What is held leaves in its own time: follow the alarms.
+        for _ in 0..200_000 {
+            prop_assert_eq!(bench.run(), None);
+            if bench.ended.is_some() {
+                break;
+            }
+            let due = bench.chain.due().expect("what is held has a time");
+            bench.now = bench.now.max(due);
+        }
+        prop_assert_eq!(&bench.ended, &Some(Piece::End));
+        prop_assert!(bench.left == bench.came);
+        prop_assert_eq!(bench.chain.held(), 0);
+    }
+
+    #[test]
+    fn removing_everything_lets_everything_go_at_once(steps in prop::collection::vec(step(), 1..60)) {
+        let mut bench = Bench::new();
+        for step in steps {
+            bench.step(step);
+        }
+        bench.toxics.clear();
+        prop_assert_eq!(bench.publish(), None);
+        prop_assert!(bench.left == bench.came);
+    }
+}
+
+#[test]
+fn a_delay_line_lets_each_chunk_go_at_its_own_time() {
+    let mut bench = Bench::new();
+    bench.step(Step::Add(json!({"type": "latency", "attributes": {"latency": 100}})));
+    let began = bench.now;
+    for _ in 0..10 {
+        bench.come(1);
+        bench.now += Duration::from_millis(10);
+    }
+    assert_eq!(bench.chain.due(), Some(began + Duration::from_millis(100)));
+    bench.now = began + Duration::from_millis(145);
+    bench.run();
+    assert_eq!(bench.left.len(), 5);
+    // A shorter latency counts from when the chunks came.
+    bench.toxics[0] = live(&json!({"type": "latency", "attributes": {"latency": 75}}), 1, 2);
+    bench.publish();
+    bench.run();
+    assert_eq!(bench.left.len(), 8);
+}
+
+#[test]
+fn a_bandwidth_carries_its_bytes_in_its_time_however_it_is_woken() {
+    for woken_every in [1, 7, 50] {
+        let mut bench = Bench::new();
+        bench.step(Step::Add(json!({"type": "bandwidth", "attributes": {"rate": 100}})));
+        let began = bench.now;
+        bench.come(100_000);
+        while bench.now < began + Duration::from_millis(500) {
+            bench.now += Duration::from_millis(woken_every);
+            bench.run();
+        }
+        let elapsed = (bench.now - began).as_secs_f64();
+        let expected = 100_000.0 * elapsed;
+        assert!((bench.left.len() as f64 - expected).abs() <= 0.02 * expected, "{}", bench.left.len());
+    }
+}
+
+#[test]
+fn a_shared_bandwidth_is_one_line_for_all() {
+    let toxics = vec![live(&json!({"type": "bandwidth", "attributes": {"rate": 100, "shared": true}}), 1, 1)];
+    let mut benches: Vec<Bench> = (0..4).map(|_| Bench::new()).collect();
+    let began = benches[0].now;
+    for bench in &mut benches {
+        (bench.now, bench.opened, bench.toxics) = (began, began, toxics.clone());
+        bench.publish();
+        bench.come(100_000);
+    }
+    for millis in 1..=400 {
+        for bench in &mut benches {
+            bench.now = began + Duration::from_millis(millis);
+            bench.run();
+        }
+    }
+    let left: Vec<usize> = benches.iter().map(|bench| bench.left.len()).collect();
+    let sum: usize = left.iter().sum();
+    assert!((38_000..=40_000).contains(&sum), "{left:?}");
+    assert!(left.iter().all(|one| (9_000..=11_000).contains(one)), "each has its turn: {left:?}");
+}
+
+#[test]
+fn limit_data_closes_after_its_bytes_and_a_change_counts_what_has_passed() {
+    let mut bench = Bench::new();
+    bench.step(Step::Add(json!({"type": "limit_data", "attributes": {"bytes": 100}})));
+    bench.come(60);
+    bench.run();
+    bench.toxics[0] = live(&json!({"type": "limit_data", "attributes": {"bytes": 80}}), 1, 2);
+    bench.publish();
+    bench.come(60);
+    bench.run();
+    assert_eq!((bench.left.len(), &bench.ended), (80, &Some(Piece::Close)));
+}
+
+#[test]
+fn slow_close_delays_the_close_and_no_data() {
+    let mut bench = Bench::new();
+    bench.step(Step::Add(json!({"type": "slow_close", "attributes": {"delay": 100}})));
+    bench.come(10);
+    bench.push(Piece::End);
+    bench.run();
+    assert_eq!((bench.left.len(), bench.ended.is_some()), (10, false));
+    bench.now += Duration::from_millis(100);
+    bench.run();
+    assert_eq!(bench.ended, Some(Piece::End));
+}
+
+#[test]
+fn the_slicer_gives_pieces_of_its_sizes() {
+    let mut bench = Bench::new();
+    bench.step(Step::Add(
+        json!({"type": "slicer", "attributes": {"average_size": 100, "size_variation": 20, "delay": 1000}}),
+    ));
+    bench.come(10_000);
+    let (mut sizes, mut before) = (Vec::new(), 0);
+    while bench.left.len() < 10_000 {
+        bench.run();
+        sizes.push(bench.left.len() - before);
+        before = bench.left.len();
+        bench.now += Duration::from_millis(1);
+    }
+    sizes.pop();
+    assert!(sizes.iter().all(|size| (80..=120).contains(size)), "{sizes:?}");
+    assert!(sizes.len() > 80 && sizes.iter().any(|size| *size != sizes[0]));
+}
+
+#[test]
+fn corruption_turns_one_bit_in_its_share_of_bytes() {
+    let mut bench = Bench::new();
+    bench.step(Step::Add(json!({"type": "corrupt", "attributes": {"rate": 0.01}})));
+    for _ in 0..100 {
+        bench.come(1000);
+    }
+    bench.run();
+    assert_eq!(bench.left.len(), 100_000);
+    let turned: Vec<u32> = bench
+        .came
+        .iter()
+        .zip(&bench.left)
+        .map(|(came, left)| (came ^ left).count_ones())
+        .filter(|bits| *bits > 0)
+        .collect();
+    assert!(turned.iter().all(|bits| *bits == 1));
+    assert!((850..1150).contains(&turned.len()), "{}", turned.len());
+}
+
+#[test]
+fn a_silence_ends_in_time_and_when_it_is_taken_away() {
+    let mut bench = Bench::new();
+    bench.step(Step::Add(json!({"type": "timeout", "attributes": {"timeout": 100}})));
+    bench.come(10);
+    assert_eq!((bench.run(), bench.left.len()), (None, 0));
+    bench.now += Duration::from_millis(100);
+    assert_eq!(bench.run(), Some(Cut::Close));
+
+    let mut bench = Bench::new();
+    bench.step(Step::Add(json!({"type": "timeout", "attributes": {"timeout": 0}})));
+    bench.now += Duration::from_hours(1);
+    assert_eq!(bench.run(), None);
+    bench.toxics.clear();
+    assert_eq!(bench.publish(), Some(Cut::Close), "what was dropped makes a hole that nobody must read over");
+}

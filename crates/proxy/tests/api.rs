@@ -1,0 +1,265 @@
+//! The contract of Toxiproxy's API, row by row.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use serde_json::{Value, json};
+use support::{LONG, Rig, connect, echo, ending, listener, pair, round_trip, wait};
+
+#[test]
+fn a_proxy_is_made_shown_changed_and_taken_away() {
+    let rig = Rig::new();
+    let upstream = echo().to_string();
+    let (status, made) =
+        rig.call("POST", "/proxies", &json!({"Name": "p", "UPSTREAM": upstream, "listen": "localhost:0"}));
+    assert_eq!(status, 201);
+    let listen = made["listen"].as_str().unwrap().to_owned();
+    assert!(listen.starts_with("127.0.0.1:") && !listen.ends_with(":0"), "{listen}");
+    assert_eq!(
+        made,
+        json!({"name": "p", "listen": listen, "upstream": upstream, "enabled": true, "toxics": []})
+    );
+    assert_eq!(rig.call("GET", "/proxies", &Value::Null), (200, json!({"p": made})));
+    assert_eq!(rig.call("GET", "/proxies/p", &Value::Null), (200, made.clone()));
+    for method in ["POST", "PATCH"] {
+        let mut client = connect(listen.parse().unwrap());
+        round_trip(&mut client, b"x");
+        let (status, off) = rig.call(method, "/proxies/p", &json!({"enabled": false}));
+        assert_eq!((status, &off["enabled"], &off["listen"]), (200, &json!(false), &json!(listen)));
+        assert_eq!(ending(&mut client), "end after 0", "disabled, its connections are closed");
+        assert!(TcpStream::connect(&listen).is_err(), "disabled, it refuses");
+        assert_eq!(rig.call(method, "/proxies/p", &json!({"enabled": true})).1, made);
+    }
+    assert_eq!(rig.call("DELETE", "/proxies/p", &Value::Null), (204, Value::Null));
+    assert!(TcpStream::connect(&listen).is_err());
+    assert_eq!(rig.call("GET", "/proxies/p", &Value::Null).0, 404);
+}
+
+#[test]
+fn another_upstream_closes_the_connections_and_keeps_the_toxics() {
+    let rig = Rig::new();
+    let (first, first_at) = listener();
+    let (second, second_at) = listener();
+    let at = rig.proxy(first_at);
+    rig.toxic(&json!({"type": "slow_close", "attributes": {"delay": 0}}));
+    let (mut client, _server) = pair(&first, at);
+    let (status, view) = rig.call("PATCH", "/proxies/p", &json!({"upstream": second_at.to_string()}));
+    assert_eq!((status, &view["toxics"][0]["name"]), (200, &json!("slow_close_downstream")));
+    assert_eq!(ending(&mut client), "end after 0");
+    pair(&second, at);
+    // Another port: the old one is closed.
+    let (_, view) = rig.call("PATCH", "/proxies/p", &json!({"listen": "127.0.0.1:0"}));
+    assert_ne!(view["listen"], at.to_string());
+    assert!(TcpStream::connect(at).is_err());
+    pair(&second, view["listen"].as_str().unwrap().parse().unwrap());
+}
+
+#[test]
+fn a_port_that_is_taken_is_said_and_nothing_is_lost() {
+    let rig = Rig::new();
+    let at = rig.proxy(echo());
+    let (_taken, taken) = listener();
+    let (status, answer) = rig.call("POST", "/proxies/p", &json!({"listen": taken.to_string()}));
+    assert_eq!(status, 500, "{answer}");
+    assert!(answer["error"].as_str().unwrap().contains("in use"), "{answer}");
+    assert_eq!(rig.call("GET", "/proxies/p", &Value::Null).1["listen"], at.to_string());
+    round_trip(&mut connect(at), b"still here");
+    let body = json!({"name": "q", "upstream": "a:1", "listen": taken.to_string()});
+    assert_eq!(rig.call("POST", "/proxies", &body).0, 500);
+    assert_eq!(rig.call("GET", "/proxies/q", &Value::Null).0, 404);
+}
+
+#[test]
+fn mistakes_have_toxiproxys_words_and_status() {
+    let rig = Rig::new();
+    rig.proxy(echo());
+    rig.toxic(&json!({"type": "latency"}));
+    for (method, path, body, status, error) in [
+        ("POST", "/proxies", json!({"upstream": "a:1"}), 400, "missing required field: name"),
+        ("POST", "/proxies", json!({"name": "x"}), 400, "missing required field: upstream"),
+        ("POST", "/proxies", json!({"name": "p", "upstream": "a:1"}), 409, "proxy already exists"),
+        ("GET", "/proxies/x", Value::Null, 404, "proxy not found"),
+        ("PATCH", "/proxies/x", json!({}), 404, "proxy not found"),
+        ("DELETE", "/proxies/x", Value::Null, 404, "proxy not found"),
+        ("POST", "/proxies/p/toxics", json!({"type": "latency"}), 409, "toxic already exists"),
+        ("POST", "/proxies/p/toxics", json!({"type": "lag"}), 400, "invalid toxic type"),
+        (
+            "POST",
+            "/proxies/p/toxics",
+            json!({"type": "latency", "stream": "up"}),
+            400,
+            "stream was invalid, can be either upstream or downstream",
+        ),
+        ("GET", "/proxies/p/toxics/x", Value::Null, 404, "toxic not found"),
+        ("PATCH", "/proxies/p/toxics/x", json!({}), 404, "toxic not found"),
+        ("DELETE", "/proxies/p/toxics/x", Value::Null, 404, "toxic not found"),
+        (
+            "POST",
+            "/populate",
+            json!([{"name": "a", "upstream": "b:1"}, {"name": "c"}]),
+            400,
+            "missing required field: upstream at proxy 2",
+        ),
+    ] {
+        let (answered, answer) = rig.call(method, path, &body);
+        assert_eq!((answered, &answer["error"], &answer["status"]), (status, &json!(error), &json!(status)));
+    }
+    for body in ["", "{", "[1]", "{\"name\": 1}", "{\"name\": \"x\", \"upstream\": \"nowhere\"}"] {
+        let (status, _, answer) = rig.raw("POST", "/proxies", "", body.as_bytes());
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(status == 400 && answer.contains("bad request body: "), "{body}: {answer}");
+    }
+    assert_eq!(rig.call("GET", "/proxies/a", &Value::Null).0, 404, "a populate is checked before it is done");
+}
+
+#[test]
+fn toxics_are_listed_upstream_first_in_their_order_and_updates_merge() {
+    let rig = Rig::new();
+    rig.proxy(echo());
+    for (name, stream) in [("a", "downstream"), ("b", "upstream"), ("c", "downstream"), ("d", "upstream")] {
+        rig.toxic(
+            &json!({"name": name, "type": "bandwidth", "stream": stream, "attributes": {"rate": 1000}}),
+        );
+    }
+    let (_, toxics) = rig.call("GET", "/proxies/p/toxics", &Value::Null);
+    let names: Vec<_> =
+        toxics.as_array().unwrap().iter().map(|toxic| toxic["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["b", "d", "a", "c"]);
+    for method in ["POST", "PATCH"] {
+        let (status, toxic) = rig.call(
+            method,
+            "/proxies/p/toxics/a",
+            &json!({"Attributes": {"Rate": 5}, "Toxicity": 0.25, "name": "other", "stream": "upstream"}),
+        );
+        let expected = json!({"name": "a", "type": "bandwidth", "stream": "downstream", "toxicity": 0.25,
+                              "attributes": {"rate": 5}});
+        assert_eq!((status, toxic), (200, expected.clone()));
+        assert_eq!(rig.call("GET", "/proxies/p/toxics/a", &Value::Null), (200, expected));
+    }
+    assert_eq!(rig.call("PATCH", "/proxies/p/toxics/a", &json!({"attributes": {"rate": -5}})).0, 400);
+    assert_eq!(rig.call("GET", "/proxies/p/toxics/a", &Value::Null).1["attributes"]["rate"], 5);
+}
+
+#[test]
+fn populate_leaves_the_same_alone_and_replaces_what_differs() {
+    let rig = Rig::new();
+    let (one, other) = (echo().to_string(), echo().to_string());
+    let at = rig.proxy(one.parse().unwrap());
+    rig.toxic(&json!({"type": "slow_close"}));
+    let mut client = connect(at);
+    round_trip(&mut client, b"x");
+    let same = json!([{"name": "p", "listen": at.to_string(), "upstream": one}]);
+    let (status, answer) = rig.call("POST", "/populate", &same);
+    assert_eq!((status, &answer["proxies"][0]["toxics"][0]["type"]), (201, &json!("slow_close")));
+    round_trip(&mut client, b"still the same");
+    let (status, answer) =
+        rig.call("POST", "/populate", &json!([{"name": "p", "listen": at.to_string(), "upstream": other}]));
+    assert_eq!((status, &answer["proxies"][0]["upstream"]), (201, &json!(other)));
+    assert_eq!(answer["proxies"][0]["toxics"], json!([]));
+    assert_eq!(ending(&mut client), "end after 0");
+    round_trip(&mut connect(at), b"x");
+}
+
+#[test]
+fn reset_enables_all_and_takes_all_toxics_away() {
+    let rig = Rig::new();
+    let at = rig.proxy(echo());
+    rig.toxic(&json!({"type": "timeout"}));
+    assert_eq!(rig.call("PATCH", "/proxies/p", &json!({"enabled": false})).0, 200);
+    assert_eq!(rig.call("POST", "/reset", &Value::Null), (204, Value::Null));
+    let (_, view) = rig.call("GET", "/proxies/p", &Value::Null);
+    assert_eq!((&view["enabled"], &view["toxics"]), (&json!(true), &json!([])));
+    round_trip(&mut connect(at), b"x");
+}
+
+#[test]
+fn browsers_are_kept_out_and_clients_are_told_a_version_they_know() {
+    let rig = Rig::new();
+    assert_eq!(rig.raw("GET", "/proxies", "User-Agent: Mozilla/5.0\r\n", b"").0, 403);
+    let (status, version) = rig.call("GET", "/version", &Value::Null);
+    assert_eq!(status, 200);
+    assert!(version["version"].as_str().unwrap().starts_with("2."), "{version}");
+}
+
+#[test]
+fn what_happens_is_streamed() {
+    let rig = Rig::new();
+    let mut events = connect(rig.api);
+    events.set_read_timeout(Some(LONG)).unwrap();
+    events.write_all(b"GET /events?proxy=p HTTP/1.1\r\nHost: api\r\n\r\n").unwrap();
+    let mut seen = String::new();
+    let mut until = |word: &str| {
+        let mut buffer = [0; 4096];
+        while !seen.contains(word) {
+            let read = events.read(&mut buffer).unwrap();
+            assert!(read > 0, "{seen}");
+            seen.push_str(&String::from_utf8_lossy(&buffer[..read]));
+        }
+    };
+    until(": listening");
+    rig.named("other", echo());
+    let at = rig.proxy(echo());
+    until("proxy-created");
+    rig.toxic(&json!({"type": "latency", "ttl": 20}));
+    until("toxic-added");
+    until("toxic-expired");
+    let mut client = connect(at);
+    round_trip(&mut client, b"12345");
+    drop(client);
+    until("\"how\":\"ended\"");
+    until("\"downstream\":5");
+    assert!(!seen.contains("other"), "{seen}");
+}
+
+#[test]
+fn unix_sockets_on_either_side() {
+    use std::os::unix::net::{UnixListener, UnixStream};
+    let rig = Rig::new();
+    let folder = tempfile::tempdir().unwrap();
+    let (front, back) = (folder.path().join("front"), folder.path().join("back"));
+    let server = UnixListener::bind(&back).unwrap();
+    let body = json!({"name": "p", "listen": format!("unix:{}", front.display()),
+                      "upstream": format!("unix:{}", back.display())});
+    let (status, view) = rig.call("POST", "/proxies", &body);
+    assert_eq!(status, 201, "{view}");
+    let mut client = UnixStream::connect(&front).unwrap();
+    let (mut end, _) = server.accept().unwrap();
+    client.write_all(b"hello").unwrap();
+    client.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut text = String::new();
+    end.read_to_string(&mut text).unwrap();
+    end.write_all(b"yes").unwrap();
+    drop(end);
+    client.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "helloyes");
+    rig.call("DELETE", "/proxies/p", &Value::Null);
+    wait("its socket is gone", || !front.exists());
+}
+
+#[test]
+fn openings_are_refused_held_and_counted() {
+    let rig = Rig::new();
+    let (servers, at) = listener();
+    let at = rig.proxy(at);
+    rig.toxic(&json!({"name": "cap", "type": "limit_connections", "attributes": {"connections": 1}}));
+    let first = pair(&servers, at);
+    assert_eq!(ending(&mut connect(at)), "ConnectionReset");
+    drop(first);
+    rig.wait("the first has gone", |list| list.is_empty());
+    rig.remove("cap");
+    rig.toxic(&json!({"name": "no", "type": "refuse"}));
+    assert_eq!(ending(&mut connect(at)), "ConnectionReset");
+    rig.remove("no");
+    rig.toxic(&json!({"name": "hang", "type": "hang_open"}));
+    let mut held = connect(at);
+    held.write_all(b"early").unwrap();
+    rig.wait("it waits", |list| list.len() == 1 && list[0]["established"] == false);
+    rig.remove("hang");
+    let (mut server, _) = servers.accept().unwrap();
+    let mut early = [0; 5];
+    server.read_exact(&mut early).unwrap();
+    assert_eq!(&early, b"early");
+}
