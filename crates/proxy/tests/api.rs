@@ -248,7 +248,7 @@ fn openings_are_refused_held_and_counted() {
     let first = pair(&servers, at);
     assert_eq!(ending(&mut connect(at)), "ConnectionReset");
     drop(first);
-    rig.wait("the first has gone", |list| list.is_empty());
+    rig.wait("the first has gone", <[Value]>::is_empty);
     rig.remove("cap");
     rig.toxic(&json!({"name": "no", "type": "refuse"}));
     assert_eq!(ending(&mut connect(at)), "ConnectionReset");

@@ -1,0 +1,147 @@
+//! Rules of the protocols as toxics: through the API, on real sockets.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+
+use serde_json::{Value, json};
+use support::{Rig, connect, echo, listener, wait};
+
+/// A server that answers every request head with 200 and its path, and keeps the connection.
+fn http() -> SocketAddr {
+    let (listener, at) = listener();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            thread::spawn(move || {
+                let mut lines = BufReader::new(stream.try_clone().unwrap());
+                let mut line = String::new();
+                while lines.read_line(&mut line).is_ok_and(|read| read > 0) {
+                    if line.ends_with("\r\n\r\n") || line == "\r\n" {
+                        let path = line.split(' ').nth(1).unwrap_or_default();
+                        let answer =
+                            format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{path}", path.len());
+                        if stream.write_all(answer.as_bytes()).is_err() {
+                            return;
+                        }
+                        line.clear();
+                    }
+                }
+            });
+        }
+    });
+    at
+}
+
+/// Asks on an open connection: status and body.
+fn get(client: &mut TcpStream, path: &str) -> (u16, String) {
+    client.write_all(format!("GET {path} HTTP/1.1\r\nHost: shop\r\n\r\n").as_bytes()).unwrap();
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        client.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
+    let length = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next()).unwrap_or("0");
+    let mut body = vec![0; length.parse().unwrap()];
+    client.read_exact(&mut body).unwrap();
+    (head[9..12].parse().unwrap(), String::from_utf8(body).unwrap())
+}
+
+fn hits(rig: &Rig, toxic: &str) -> u64 {
+    let (_, _, metrics) = rig.raw("GET", "/metrics", "", b"");
+    let metrics = String::from_utf8(metrics).unwrap();
+    let line = metrics.lines().find(|line| line.contains(&format!("toxic=\"{toxic}\""))).unwrap();
+    line.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn an_http_rule_hits_its_requests_on_connections_that_are_open_and_is_counted() {
+    let rig = Rig::new();
+    let body = json!({"name": "p", "upstream": http().to_string(), "protocol": "http"});
+    let (status, view) = rig.call("POST", "/proxies", &body);
+    assert_eq!((status, &view["protocol"]), (201, &json!("http")));
+    let mut client = connect(view["listen"].as_str().unwrap().parse().unwrap());
+    assert_eq!(get(&mut client, "/cart"), (200, "/cart".into()));
+    rig.toxic(&json!({"name": "cart", "type": "http",
+                      "attributes": {"path": "/cart*", "answer": {"status": 503}}}));
+    assert_eq!(get(&mut client, "/cart/1").0, 503);
+    assert_eq!(get(&mut client, "/else"), (200, "/else".into()));
+    wait("the hit is counted", || hits(&rig, "cart") == 1);
+    rig.remove("cart");
+    assert_eq!(get(&mut client, "/cart"), (200, "/cart".into()));
+}
+
+#[test]
+fn the_first_rule_steers_the_next_connections_and_the_others_stay_as_they_are() {
+    let rig = Rig::new();
+    let at = rig.proxy(http());
+    let mut before = connect(at);
+    assert_eq!(get(&mut before, "/a").0, 200);
+    rig.toxic(&json!({"type": "http", "attributes": {"answer": {"status": 500}}}));
+    assert_eq!(get(&mut before, "/a").0, 200, "its bytes were not followed from the beginning");
+    assert_eq!(get(&mut connect(at), "/a").0, 500);
+}
+
+#[test]
+fn a_rule_and_a_toxic_of_bytes_work_on_one_connection() {
+    let rig = Rig::new();
+    let at = rig.proxy(http());
+    rig.toxic(&json!({"type": "http", "attributes": {"path": "/no", "answer": {"status": 429}}}));
+    rig.toxic(&json!({"type": "slicer", "attributes": {"average_size": 1}}));
+    let mut client = connect(at);
+    assert_eq!(get(&mut client, "/no").0, 429);
+    assert_eq!(get(&mut client, "/yes"), (200, "/yes".into()));
+}
+
+#[test]
+fn toxicity_spares_requests_of_a_rule_by_its_seed() {
+    let statuses = |seed: u64| {
+        let rig = Rig::new();
+        let at = rig.proxy(http());
+        rig.toxic(&json!({"type": "http", "toxicity": 0.5, "seed": seed,
+                          "attributes": {"answer": {"status": 500}}}));
+        let mut client = connect(at);
+        (0..40).map(|_| get(&mut client, "/").0).collect::<Vec<_>>()
+    };
+    let first = statuses(3);
+    let hit = first.iter().filter(|status| **status == 500).count();
+    assert!((8..=32).contains(&hit), "{hit} of 40");
+    assert_eq!(first, statuses(3));
+    assert_ne!(first, statuses(4));
+}
+
+#[test]
+fn a_redis_rule_answers_in_place_of_the_server() {
+    let rig = Rig::new();
+    // The echo stands for a server: what reaches it comes back.
+    let at = rig.proxy(echo());
+    rig.toxic(&json!({"type": "redis", "attributes": {"command": "GET", "error": "loading"}}));
+    let mut client = connect(at);
+    client.write_all(b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n").unwrap();
+    let mut answer = String::new();
+    BufReader::new(client).read_line(&mut answer).unwrap();
+    assert!(answer.starts_with("-LOADING"), "{answer}");
+}
+
+#[test]
+fn a_wrong_rule_is_refused_with_its_place() {
+    let rig = Rig::new();
+    rig.proxy(echo());
+    for (toxic, word) in [
+        (json!({"type": "http", "attributes": {"percent": 200, "answer": {"status": 500}}}), "percent"),
+        (json!({"type": "redis", "attributes": {"comand": "GET"}}), "comand"),
+        (json!({"type": "postgres", "attributes": {"nothing": 1}}), "nothing"),
+        (json!({"type": "websocket", "attributes": {"nothing": 1}}), "nothing"),
+        (json!({"type": "redis", "clients": "10.0.0.0/8", "attributes": {"error": "loading"}}), "clients"),
+    ] {
+        let (status, answer) = rig.call("POST", "/proxies/p/toxics", &toxic);
+        assert_eq!(status, 400, "{toxic}");
+        assert!(answer["error"].as_str().unwrap().contains(word), "{answer}");
+    }
+    assert_eq!(rig.call("GET", "/proxies/p/toxics", &Value::Null).1, json!([]));
+}
