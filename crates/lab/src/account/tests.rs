@@ -73,7 +73,8 @@ async fn neither_a_password_nor_a_token_is_in_the_file() {
     }
     let has = |text: &str| kept.windows(text.len()).any(|bytes| bytes == text.as_bytes());
     assert!(has("ada") && has("$argon2id$"), "the files that were looked at are not the accounts");
-    assert!(!has("correct horse") && !has(session.token.reveal()));
+    let part_of_token = &session.token.reveal()[4..20];
+    assert!(!has("correct horse") && !has(part_of_token));
     assert!(!format!("{session:?}").contains(session.token.reveal()));
 }
 

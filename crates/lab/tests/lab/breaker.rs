@@ -22,7 +22,11 @@ fn state(port: u16, kind: &str) -> Value {
 
 #[test]
 fn it_opens_fails_fast_leaves_other_types_alone_probes_and_closes_again() {
-    let site = Site::new();
+    opens_and_closes(&Site::new());
+}
+
+/// On any store.
+pub(crate) fn opens_and_closes(site: &Site) {
     let (_api, port) = site.serve("api", 0, &BREAKER);
     let (receiver, at) = site.receiver(0, &["--fail", "100"]);
     let _one = site.worker("one", &[&["--poll", "10ms"][..], &BREAKER].concat());

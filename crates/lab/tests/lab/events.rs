@@ -2,18 +2,20 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::client::{get, post};
-use crate::process::{Site, until};
+use crate::process::{Site, now, until};
 
 const SOON: Duration = Duration::from_secs(30);
 
 /// Reads `GET /events` line by line.
 struct Follower {
     lines: BufReader<TcpStream>,
+    /// Comments keep the answer alive, so a read alone would never end.
+    deadline: Instant,
 }
 
 /// One event: id, name, data.
@@ -24,7 +26,7 @@ impl Follower {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         stream.set_read_timeout(Some(SOON)).unwrap();
         write!(stream, "GET {path} HTTP/1.1\r\nhost: lab\r\n{more}\r\n").unwrap();
-        let mut follower = Self { lines: BufReader::new(stream) };
+        let mut follower = Self { lines: BufReader::new(stream), deadline: now() + SOON };
         assert!(follower.line().starts_with("HTTP/1.1 200"));
         while !follower.line().is_empty() {}
         follower
@@ -33,6 +35,7 @@ impl Follower {
     fn line(&mut self) -> String {
         let mut line = String::new();
         assert!(self.lines.read_line(&mut line).unwrap() > 0, "the answer has ended");
+        assert!(now() < self.deadline, "not within {SOON:?}, only {line:?}");
         line.trim_end().to_owned()
     }
 
@@ -65,7 +68,11 @@ impl Follower {
 
 #[test]
 fn the_way_of_a_task_is_told_and_a_client_that_comes_back_misses_nothing() {
-    let site = Site::new();
+    misses_nothing(&Site::new());
+}
+
+/// On any store.
+pub(crate) fn misses_nothing(site: &Site) {
     let (api, port) = site.api();
     let mut follower = Follower::new(port, "/events", "");
     post(port, "/tasks", r#"{"tag":"a","work":"1ms"}"#).unwrap();

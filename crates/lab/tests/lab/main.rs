@@ -15,6 +15,7 @@ mod dead;
 mod events;
 mod limit;
 mod metrics;
+mod parts;
 mod process;
 mod reading;
 mod relay;
