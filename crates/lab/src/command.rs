@@ -21,7 +21,7 @@ pub enum LabCommand {
     Api(ApiArgs),
     /// Take tasks from the queue and do them
     Worker(WorkerArgs),
-    /// Show the queue over HTTP from a process of its own: no login, no change, and there while the API is not
+    /// Show the queue over HTTP, also while the API is down; no login, no change
     Admin(AdminArgs),
     /// Report each finished task to a service outside
     Relay(RelayArgs),

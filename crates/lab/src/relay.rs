@@ -36,7 +36,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Events that are read together. The note moves when all of them are reported.
 const TOGETHER: u32 = 100;
 /// After SIGTERM, reports that are on their way have this long.
-const GRACE: Duration = Duration::from_secs(2);
+const GRACE: Duration = Duration::from_secs(5);
 
 /// What `relay` takes.
 #[derive(Debug, Args)]
