@@ -4,7 +4,10 @@
 //! ```text
 //!  client --POST /tasks--> api --commit, then 201--> store <--claim, renew, settle-- worker (any number)
 //!                                                     ^
-//!                              stats, ledger ----------+  read the store itself, so they work while the API is down
+//!                       admin, stats, ledger ---------+  read the store itself, so they work while the API is down
+//!                                                     |
+//!  client <--GET /events-- api <------- events -------+--------> relay --POST--> a service outside
+//!                          api, workers <--- folded into circuit breakers
 //! ```
 //!
 //! What it promises, under `kill -9` of any of its processes at any moment:
