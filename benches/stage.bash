@@ -39,7 +39,7 @@ victim() {
 
 # `api` starts the lab's API, whose /health answers 200; its address is in $api. Arguments come before the command.
 api() {
-    setsid "$@" "$SQUALL" lab api --db "$stage/lab.db" --listen 127.0.0.1:0 >"$stage/api" 2>&1 &
+    setsid "$@" "$SQUALL" lab api --queue "$stage/lab.db" --listen 127.0.0.1:0 >"$stage/api" 2>&1 &
     local pid=$! tries=0
     started+=("$pid")
     disown "$pid"

@@ -15,11 +15,53 @@ pub const NAME: &str = "lab";
 /// How many workers it has where nothing is said.
 pub const WORKERS: u32 = 4;
 
+/// What keeps its queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Store {
+    /// A file in the run's folder.
+    #[default]
+    Sqlite,
+    /// A Redis server, started by the run as the service `queue`. It keeps what it acknowledges.
+    Redis,
+}
+
+impl Store {
+    /// As `--queue` takes it.
+    fn place(self) -> &'static str {
+        match self {
+            Self::Sqlite => "{run-dir}/queue.db",
+            Self::Redis => "redis://127.0.0.1:{port:queue}/0",
+        }
+    }
+
+    fn server(self) -> Option<Service> {
+        let run = match self {
+            Self::Sqlite => return None,
+            Self::Redis => words(&[
+                "redis-server",
+                "--bind",
+                "127.0.0.1",
+                "--port",
+                "{port:queue}",
+                "--dir",
+                "{run-dir}",
+                "--save",
+                "",
+                "--appendonly",
+                "yes",
+                "--appendfsync",
+                "always",
+            ]),
+        };
+        Some(service("queue", run, 1, Some(Probe::Tcp { address: "127.0.0.1:{port:queue}".into() })))
+    }
+}
+
 /// The lab with so many workers.
-pub fn target(workers: u32) -> Target {
-    let api =
-        words(&["{squall}", "lab", "api", "--db", "{run-dir}/queue.db", "--listen", "127.0.0.1:{port:api}"]);
-    let worker = words(&["{squall}", "lab", "worker", "--db", "{run-dir}/queue.db", "--name", "{name}"]);
+pub fn target(workers: u32, store: Store) -> Target {
+    let queue = store.place();
+    let api = words(&["{squall}", "lab", "api", "--queue", queue, "--listen", "127.0.0.1:{port:api}"]);
+    let worker = words(&["{squall}", "lab", "worker", "--queue", queue, "--name", "{name}"]);
     let health = Probe::Http(Box::new(HttpProbe {
         request: HttpRequest {
             url: "http://127.0.0.1:{port:api}/health".into(),
@@ -32,14 +74,13 @@ pub fn target(workers: u32) -> Target {
         login: None,
         unit: Unit::Seconds,
     }));
-    let services = [service("api", api, 1, Some(health)), service("worker", worker, workers, None)];
+    let parts = [service("api", api, 1, Some(health)), service("worker", worker, workers, None)];
+    let services = parts.into_iter().chain(store.server());
     Target {
         name: NAME.to_owned(),
         environment: "local".to_owned(),
-        services: services.into_iter().map(|service| (service.name.clone(), service)).collect(),
-        queue: Some(Queue {
-            stats: words(&["{squall}", "lab", "stats", "--db", "{run-dir}/queue.db", "--json"]),
-        }),
+        services: services.map(|service| (service.name.clone(), service)).collect(),
+        queue: Some(Queue { stats: words(&["{squall}", "lab", "stats", "--queue", queue, "--json"]) }),
         tasks: Some(TaskIntake {
             url: "http://127.0.0.1:{port:api}/tasks".into(),
             method: "POST".to_owned(),

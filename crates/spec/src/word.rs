@@ -8,6 +8,7 @@ use squall_model::measure::{CgroupFact, Judged, LoadFigure, ProcessFact};
 use squall_model::unit::{Bytes, Percent, Rate, Span, Unit, UnitError};
 
 use crate::code::Code;
+use crate::lab::Store;
 use crate::mistake::{At, Mistake};
 use crate::node::{Kind, Node};
 use crate::notes::Notes;
@@ -155,6 +156,7 @@ words! {
         "KILL" => Signal::Kill, "TERM" => Signal::Term, "INT" => Signal::Int, "HUP" => Signal::Hup, "QUIT" => Signal::Quit,
         "ABRT" => Signal::Abrt, "SEGV" => Signal::Segv, "USR1" => Signal::Usr1, "USR2" => Signal::Usr2,
     }
+    Store, "a store for the lab's queue", { "sqlite" => Store::Sqlite, "redis" => Store::Redis }
     Scope, "a scope", {
         "process" => Scope::Process, "group" => Scope::Group, "session" => Scope::Session, "tree" => Scope::Tree,
     }

@@ -4,12 +4,19 @@ use std::fs;
 use std::time::Duration;
 
 use rustix::process::Signal;
-use squall_lab::{Access, Location};
+use squall_lab::{Access, Kind, Location, Millis, State, Submission, TaskId, Work};
 
 use crate::client::submit;
 use crate::process::{Site, now, until};
+use crate::store::{Redis, Server, Store};
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(30);
+
+/// A task that would take an hour.
+fn endless() -> Submission {
+    let work = Work { kind: Kind::Sleep, takes: Duration::from_hours(1) };
+    Submission::new("t".parse().unwrap(), work)
+}
 
 #[test]
 fn a_worker_does_its_tasks_and_the_failing_ones_end_in_the_dead_letter_queue() {
@@ -116,4 +123,63 @@ fn a_worker_waits_for_its_queue_to_be_made() {
     let (_api, port) = site.api();
     submit(port, r#"{"tag":"t"}"#).unwrap();
     until("it is done", SOON, || (site.stat("done") == 1).then_some(()));
+}
+
+#[test]
+fn work_is_cut_off_at_its_deadline_or_not_begun_after_it() {
+    let site = Site::new();
+    let mut queue = site.open(Access::Make);
+    let in_time = Submission { deadline: Some(Millis::now().plus(Duration::from_secs(3))), ..endless() };
+    let too_late = Submission { deadline: Some(Millis::now().minus(Duration::from_secs(1))), ..endless() };
+    queue.submit(&[in_time, too_late], Millis::now()).unwrap();
+    let _worker = site.worker("w", &["--concurrency", "2"]);
+    until("both are dead", SOON, || (site.stat("dead") == 2).then_some(()));
+    let mut error = |id: i64| queue.task(TaskId(id)).unwrap().unwrap().error.unwrap();
+    assert_eq!(error(2), "the deadline passed before the work began");
+    let cut_off = error(1);
+    assert!(cut_off.starts_with("the deadline passed"), "{cut_off}");
+    assert_eq!((site.stat("late"), site.stat("retries")), (2, 0));
+}
+
+#[test]
+fn what_does_not_end_within_the_drain_time_is_given_back() {
+    let site = Site::new();
+    let mut queue = site.open(Access::Make);
+    queue.submit(&[Submission { count: 3, ..endless() }], Millis::now()).unwrap();
+    let worker = site.worker("w", &["--concurrency", "2", "--lease", "1h", "--drain", "200ms"]);
+    until("two are running", SOON, || (site.stat("running") == 2).then_some(()));
+    worker.signal(Signal::TERM);
+    let (succeeded, said) = worker.ended(SOON);
+    assert!(succeeded && said.contains("gives 2 tasks back"), "{said}");
+    let stats = site.json(&["stats"]);
+    assert_eq!((&stats["queued"], &stats["running"], &stats["dead"]), (&3.into(), &0.into(), &0.into()));
+    let task = queue.task(TaskId(1)).unwrap().unwrap();
+    assert_eq!((task.state, task.attempts, task.failures), (State::Queued, 1, 0));
+}
+
+#[test]
+fn an_api_and_a_worker_wait_for_their_server_and_a_forgetful_one_is_named() {
+    let mut redis = Redis::new();
+    let site = Site::on(redis.fresh());
+    redis.kill();
+    let mut api = site.start(&["api", "--listen", "127.0.0.1:0"]);
+    let waits = api.line();
+    assert!(
+        waits.starts_with("api: could not open the queue redis+unix://") && waits.contains("waiting"),
+        "{waits}"
+    );
+    let mut worker = site.worker("w", &[]);
+    assert_eq!(worker.line(), "w: ready\n");
+    assert!(worker.line().starts_with("w: could not open the queue redis+unix://"));
+    redis.start();
+    let listens = api.line();
+    let port = listens.trim().rsplit(':').next().unwrap().parse().unwrap_or_else(|_| panic!("{listens}"));
+    submit(port, r#"{"tag":"t"}"#).unwrap();
+    until("it is done", SOON, || (site.stat("done") == 1).then_some(()));
+
+    redis.forget();
+    let mut other = site.start(&["api", "--listen", "127.0.0.1:0"]);
+    assert!(other.line().starts_with("api: listening"));
+    let caveat = other.line();
+    assert!(caveat.contains("forgets acknowledged tasks") && caveat.contains("appendonly is no"), "{caveat}");
 }

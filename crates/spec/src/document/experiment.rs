@@ -7,6 +7,7 @@ use squall_model::unit::{Percent, Rate, Span};
 use crate::document::fault::FaultDocument;
 use crate::document::probe::ProbeDocument;
 use crate::document::target::TargetDocument;
+use crate::lab::Store;
 use crate::mistake::At;
 use crate::node::{Kind, Node};
 use crate::notes::Notes;
@@ -165,6 +166,9 @@ document! {
     struct LabDocument {
         /// Number of workers. 4 where nothing is said.
         workers: optional At<u32>,
+        /// What keeps the queue: `sqlite` (a file, where nothing is said) or `redis` (a server of the run's own, the
+        /// service `queue`).
+        queue: optional Store,
     }
 }
 

@@ -100,8 +100,8 @@ fn chosen_target(
     elsewhere: &mut Mistakes,
     notes: &mut Notes<'_>,
 ) -> Option<Known> {
-    let of_lab = |workers| {
-        let target = lab::target(workers);
+    let of_lab = |workers, store| {
+        let target = lab::target(workers, store);
         let names = target.services.keys().cloned().collect();
         let parts = Parts { queue: Presence::Written, tasks: Presence::Written };
         Known { target, names, environment: Environment::Named, parts }
@@ -109,9 +109,12 @@ fn chosen_target(
     match choice {
         TargetChoice::Written(written) => Some(target(&written.value, "inline", notes)),
         TargetChoice::Lab(options) => {
-            Some(of_lab(count(options.workers.as_ref(), lab::WORKERS, notes).unwrap_or(lab::WORKERS)))
+            let workers = count(options.workers.as_ref(), lab::WORKERS, notes).unwrap_or(lab::WORKERS);
+            Some(of_lab(workers, options.queue.unwrap_or_default()))
         }
-        TargetChoice::Named(name) if name.value == lab::NAME => Some(of_lab(lab::WORKERS)),
+        TargetChoice::Named(name) if name.value == lab::NAME => {
+            Some(of_lab(lab::WORKERS, lab::Store::default()))
+        }
         TargetChoice::Named(name) => match load_target(&name.value) {
             Ok((file, text)) => {
                 let source = Arc::new(Source { name: file, text });

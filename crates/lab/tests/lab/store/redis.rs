@@ -31,6 +31,12 @@ impl Redis {
         format!("redis+unix://{}?db={number}", self.socket().display())
     }
 
+    /// From now on it acknowledges what is in its memory only.
+    pub(crate) fn forget(&self) {
+        let mut connection = Self::connect(&self.url(0)).unwrap();
+        redis::cmd("CONFIG").arg("SET").arg("appendonly").arg("no").query::<String>(&mut connection).unwrap();
+    }
+
     fn socket(&self) -> PathBuf {
         self.folder.path().join("redis.sock")
     }
