@@ -30,7 +30,25 @@ fn every_guarantee_holds_on_redis() {
 
 #[test]
 fn every_guarantee_holds_on_postgresql() {
-    hold(&Postgres::new(), 8);
+    let postgres = Postgres::new();
+    hold(&postgres, 8);
+    the_event_of_a_slow_change_is_not_skipped(&postgres);
+}
+
+/// Transactions do not end in the order in which they began.
+fn the_event_of_a_slow_change_is_not_skipped(store: &Postgres) {
+    let mut bench = Bench::new(store);
+    let mut client = postgres::Client::connect(&bench.place, postgres::NoTls).unwrap();
+    let mut slow = client.transaction().unwrap();
+    slow.batch_execute(
+        "INSERT INTO squall_lab.events (at, happened, task, tag, kind, attempt, late)
+         VALUES (0, 'queued', 99, 't', 'sleep', 0, false)",
+    )
+    .unwrap();
+    bench.put(1);
+    assert_eq!(bench.queue.events(&Cursor::default(), 9).unwrap(), [], "one that began earlier is not over");
+    slow.commit().unwrap();
+    assert_eq!(bench.events(2).iter().map(|event| event.task.0).collect::<Vec<_>>(), [99, 1]);
 }
 
 type Guarantee = (&'static str, fn(&mut Bench<'_>));
@@ -39,7 +57,7 @@ macro_rules! guarantees {
     ($($name:ident)*) => { [$((stringify!($name), $name as fn(&mut Bench<'_>))),*] };
 }
 
-const GUARANTEES: [Guarantee; 23] = guarantees![
+const GUARANTEES: [Guarantee; 25] = guarantees![
     a_task_is_claimed_by_one_worker_and_completed_once
     an_end_that_is_sent_again_changes_nothing
     a_lease_that_is_not_renewed_ends_and_the_late_worker_is_fenced
@@ -63,6 +81,8 @@ const GUARANTEES: [Guarantee; 23] = guarantees![
     work_that_this_version_cannot_read_is_dead_and_says_why
     a_lost_task_and_a_second_completion_show_in_the_ledger
     strange_texts_come_back_as_they_were
+    many_workers_take_each_task_once
+    events_are_followed_without_a_gap_while_others_write
 ];
 
 /// Each guarantee on a queue and a thread of its own, whose name is in the panic; then any history.
@@ -609,6 +629,76 @@ fn strange_texts_come_back_as_they_were(bench: &mut Bench<'_>) {
             1
         );
     }
+}
+
+/// Connections of its own for each thread.
+fn crowd<T: Send>(bench: &Bench<'_>, member: impl Fn(usize, Box<dyn Queue>) -> T + Sync) -> Vec<T> {
+    let (place, member) = (bench.place.as_str(), &member);
+    std::thread::scope(|scope| {
+        let work = |number| {
+            scope
+                .spawn(move || member(number, place.parse::<Location>().unwrap().open(Access::Work).unwrap()))
+        };
+        let members: Vec<_> = (0..4).map(work).collect();
+        members.into_iter().map(|member| member.join().unwrap()).collect()
+    })
+}
+
+fn many_workers_take_each_task_once(bench: &mut Bench<'_>) {
+    bench.put(200);
+    let now = bench.now;
+    let shares = crowd(bench, |number, mut queue| {
+        let mut done = Vec::new();
+        let worker = format!("w{number}");
+        let wanted = Wanted { worker: worker.clone(), slots: 7, lease: LEASE, kinds: Kinds::All };
+        loop {
+            let claims = queue.claim(&wanted, now).unwrap();
+            if claims.is_empty() {
+                return done;
+            }
+            let ends: Vec<_> =
+                claims.iter().map(|claim| (claim.clone(), Outcome::Done("ok".into()))).collect();
+            assert!(
+                queue.settle(&worker, &ends, now).unwrap().iter().all(|settled| *settled == Settled::Done)
+            );
+            done.extend(claims.iter().map(|claim| (claim.task, claim.attempt)));
+        }
+    });
+    let mut taken: Vec<_> = shares.concat();
+    taken.sort_unstable();
+    assert_eq!(taken, (1..=200).map(|id| (TaskId(id), 1)).collect::<Vec<_>>());
+    let (stats, ledger) = (bench.stats(), bench.ledger());
+    assert_eq!(
+        (stats.done, stats.depth, stats.retries, ledger.done, ledger.conserved),
+        (200, 0, 0, 200, true)
+    );
+}
+
+fn events_are_followed_without_a_gap_while_others_write(bench: &mut Bench<'_>) {
+    let (now, many) = (bench.now, 240);
+    let mut seen = Vec::new();
+    std::thread::scope(|scope| {
+        let place = bench.place.clone();
+        let reader = scope.spawn(move || {
+            let mut queue = place.parse::<Location>().unwrap().open(Access::Read).unwrap();
+            let (mut cursor, mut seen) = (Cursor::default(), Vec::new());
+            until("all events were followed", Duration::from_mins(1), || {
+                let page = queue.events(&cursor, 5).unwrap();
+                cursor = page.last().map_or(cursor.clone(), |event| event.cursor.clone());
+                seen.extend(page.iter().map(|event| event.task.0));
+                (seen.len() >= many).then_some(())
+            });
+            seen
+        });
+        crowd(bench, |_, mut queue| {
+            for _ in 0..many / 4 {
+                queue.submit(&[submission(1, None)], now).unwrap();
+            }
+        });
+        seen = reader.join().unwrap();
+    });
+    seen.sort_unstable();
+    assert_eq!(seen, (1..=240).collect::<Vec<i64>>());
 }
 
 /// What may happen to a queue.
