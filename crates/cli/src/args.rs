@@ -64,7 +64,7 @@ pub(crate) enum Command {
     Doctor(doctor::Doctor),
     Inject(inject::Inject),
     Explain(explain::Explain),
-    Load(load::LoadArgs),
+    Load(Box<load::LoadArgs>),
     Proxy(proxy::Proxy),
     /// A real job queue to practise on
     #[command(subcommand)]

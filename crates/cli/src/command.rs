@@ -47,7 +47,7 @@ pub(crate) fn run(command: Command, settings: &Settings, printer: &mut Printer) 
         Command::Doctor(doctor) => Ok(doctor.run(printer)),
         Command::Inject(inject) => inject.run(settings, printer),
         Command::Explain(explain) => explain.run(printer),
-        Command::Load(load) => load.run(printer),
+        Command::Load(load) => load.run(settings, printer),
         Command::Proxy(proxy) => proxy.run(printer),
         Command::Lab(command) => lab::run(command, printer),
         Command::Schema(schema) => Ok(schema.run(printer)),

@@ -19,7 +19,7 @@ use squall_model::measure::Outcome;
 use squall_model::stage::StageOutcome;
 
 pub(crate) use self::ending::Ending;
-pub(crate) use self::progress::{Progress, TICK, style};
+pub(crate) use self::progress::{Progress, Standing, TICK, style};
 use crate::text::plain;
 
 /// A line of a run.

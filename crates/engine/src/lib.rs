@@ -9,6 +9,7 @@ pub mod filling;
 pub mod halt;
 pub mod home;
 pub mod journal;
+pub mod load;
 pub mod machine;
 mod plural;
 pub mod preflight;

@@ -1,46 +1,12 @@
 //! What is counted, and what is handed out.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
-use crate::Latencies;
+use crate::{Failure, Latencies};
 
 /// A request that starts later than this after it was due is counted as late.
 pub(crate) const LATE: Duration = Duration::from_millis(10);
-
-/// Why a request did not succeed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Failure {
-    /// Nobody listens at the address.
-    Refused,
-    /// No connection for another reason: no route, no name, no free port or descriptor.
-    Connect,
-    /// No whole answer in time.
-    Timeout,
-    /// The connection ended before the whole answer was there.
-    Cut,
-    /// The answer was not HTTP.
-    Protocol,
-    /// A whole answer with a status other than 2xx.
-    Status(u16),
-    /// Not sent: as many requests as allowed were waiting for their answers.
-    Ceiling,
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused => to.write_str("connection refused"),
-            Self::Connect => to.write_str("no connection"),
-            Self::Timeout => to.write_str("timeout"),
-            Self::Cut => to.write_str("connection cut"),
-            Self::Protocol => to.write_str("not HTTP"),
-            Self::Status(status) => write!(to, "status {status}"),
-            Self::Ceiling => to.write_str("too many in flight"),
-        }
-    }
-}
 
 /// Counts over a span of time.
 #[derive(Debug, Clone, Default)]
@@ -48,8 +14,10 @@ pub(crate) struct Counts {
     pub(crate) sent: u64,
     pub(crate) ok: u64,
     pub(crate) late: u64,
+    pub(crate) retried: u64,
     pub(crate) failures: BTreeMap<Failure, u64>,
     pub(crate) latencies: Latencies,
+    pub(crate) starts: Latencies,
 }
 
 impl Counts {
@@ -57,6 +25,7 @@ impl Counts {
     pub(crate) fn sent(&mut self, behind: Duration) {
         self.sent += 1;
         self.late += u64::from(behind > LATE);
+        self.starts.record(behind);
     }
 
     /// A request has ended, `latency` after it was due.
@@ -80,65 +49,76 @@ impl Counts {
         self.sent += other.sent;
         self.ok += other.ok;
         self.late += other.late;
+        self.retried += other.retried;
         for (failure, count) in &other.failures {
             *self.failures.entry(*failure).or_default() += count;
         }
         self.latencies.merge(&other.latencies);
+        self.starts.merge(&other.starts);
+    }
+
+    pub(crate) fn sample(self, over: Duration, due: u64, in_flight: usize) -> Sample {
+        Sample {
+            over,
+            due,
+            sent: self.sent,
+            ok: self.ok,
+            failures: self.failures,
+            in_flight,
+            late: self.late,
+            retried: self.retried,
+            latency: self.latencies,
+            start_error: self.starts,
+        }
     }
 }
 
-/// What happened since the last sample.
-#[derive(Debug, Clone)]
+/// What happened in a span of time: since the last sample, or from the start to the end. The warm-up does not count.
+#[derive(Debug, Clone, Default)]
 pub struct Sample {
-    /// The time since the last sample, or since the start.
+    /// Its length.
     pub over: Duration,
+    /// Requests that the pattern asked for.
+    pub due: u64,
     /// Requests that were sent.
     pub sent: u64,
     /// Requests that ended with a whole 2xx answer: acknowledged.
     pub ok: u64,
     /// Requests that ended otherwise, or were not sent.
     pub failures: BTreeMap<Failure, u64>,
-    /// Requests without an answer at this moment.
+    /// Requests without an answer at its end.
     pub in_flight: usize,
     /// Requests that were sent more than 10 ms after they were due: this process or its machine is too slow.
     pub late: u64,
+    /// How often a request was sent again.
+    pub retried: u64,
     /// Latencies of the requests that succeeded or timed out, from the moment at which they were due.
     pub latency: Latencies,
+    /// From the moment at which requests were due to the one at which they were sent.
+    pub start_error: Latencies,
 }
 
 impl Sample {
     /// Failures among the requests that ended or were not sent, 0 to 1; none when there was neither.
     pub fn error_rate(&self) -> Option<f64> {
-        error_rate(self.ok, &self.failures)
+        let failed: u64 = self.failures.values().sum();
+        let all = self.ok + failed;
+        (all > 0).then(|| failed as f64 / all as f64)
     }
-}
 
-/// What happened from the start to the end.
-#[derive(Debug, Clone)]
-pub struct Totals {
-    /// The time from the start to the end of the last request.
-    pub over: Duration,
-    /// Requests that were sent.
-    pub sent: u64,
-    /// Requests that ended with a whole 2xx answer: acknowledged.
-    pub ok: u64,
-    /// Requests that ended otherwise, or were not sent.
-    pub failures: BTreeMap<Failure, u64>,
-    /// Requests that were sent more than 10 ms after they were due.
-    pub late: u64,
-    /// Latencies of the requests that succeeded or timed out, from the moment at which they were due.
-    pub latency: Latencies,
-}
-
-impl Totals {
-    /// Failures among all requests, 0 to 1; none when none was due.
-    pub fn error_rate(&self) -> Option<f64> {
-        error_rate(self.ok, &self.failures)
+    /// Adds what happened after it.
+    pub fn merge(&mut self, later: &Self) {
+        self.over += later.over;
+        self.due += later.due;
+        self.sent += later.sent;
+        self.ok += later.ok;
+        for (failure, count) in &later.failures {
+            *self.failures.entry(*failure).or_default() += count;
+        }
+        self.in_flight = later.in_flight;
+        self.late += later.late;
+        self.retried += later.retried;
+        self.latency.merge(&later.latency);
+        self.start_error.merge(&later.start_error);
     }
-}
-
-fn error_rate(ok: u64, failures: &BTreeMap<Failure, u64>) -> Option<f64> {
-    let failed: u64 = failures.values().sum();
-    let all = ok + failed;
-    (all > 0).then(|| failed as f64 / all as f64)
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 
 /// Longest latency that is told apart; longer ones count as this.
 const LONGEST: Duration = Duration::from_hours(1);
@@ -12,7 +13,7 @@ const LONGEST: Duration = Duration::from_hours(1);
 /// can be merged without loss.
 #[derive(Clone)]
 pub struct Latencies {
-    micros: Histogram<u32>,
+    micros: Histogram<u64>,
 }
 
 impl Default for Latencies {
@@ -42,6 +43,15 @@ impl Latencies {
     pub fn quantile(&self, quantile: f64) -> Option<Duration> {
         (self.count() > 0)
             .then(|| Duration::from_micros(self.micros.value_at_quantile(quantile).min(self.micros.max())))
+    }
+
+    /// As bytes: an HdrHistogram of microseconds in the format V2, deflated.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        V2DeflateSerializer::new()
+            .serialize(&self.micros, &mut bytes)
+            .expect("a distribution with the bounds of the type can be written to memory");
+        bytes
     }
 
     /// The longest; none without latencies.

@@ -11,6 +11,7 @@ pub mod conservation;
 pub mod event;
 pub mod fault;
 pub mod id;
+pub mod latency;
 pub mod load;
 pub mod measure;
 pub mod plan;

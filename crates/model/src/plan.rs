@@ -136,7 +136,8 @@ impl Plan {
         let held: std::time::Duration = self.stages.iter().map(|stage| stage.hold.0).sum();
         let recovery = (self.recovery.within.0 + self.lag().0) * self.rounds();
         let settling = self.conservation.as_ref().map(|book| book.within.0).unwrap_or_default();
-        Span(self.baseline.0 + self.lag().0 + self.watched().0 + recovery + held + settling)
+        let warm_up = self.load.as_ref().map_or(Span::ZERO, |load| load.warm_up);
+        Span(warm_up.0 + self.baseline.0 + self.lag().0 + self.watched().0 + recovery + held + settling)
     }
 
     /// The time in which faults may be on, over all stages.

@@ -75,6 +75,7 @@ mod tests {
             p50: Some(0.01),
             p95: Some(0.05),
             p99: Some(0.09),
+            ..LoadSample::default()
         };
         assert_eq!(read(LoadFigure::ErrorRate, &sample), Some(10.0));
         assert_eq!(read(LoadFigure::Rate, &sample), Some(20.0));

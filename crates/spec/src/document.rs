@@ -2,6 +2,7 @@
 
 pub(crate) mod experiment;
 pub(crate) mod fault;
+pub(crate) mod load;
 pub(crate) mod policy;
 pub(crate) mod probe;
 pub(crate) mod target;

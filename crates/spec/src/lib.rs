@@ -15,6 +15,7 @@ mod document;
 pub mod draft;
 pub mod explain;
 pub mod lab;
+pub mod load;
 pub mod mistake;
 mod node;
 mod notes;

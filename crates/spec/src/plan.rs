@@ -7,7 +7,7 @@ pub(crate) mod fault;
 pub(crate) mod load;
 pub(crate) mod measure;
 pub(crate) mod parameter;
-
+pub(crate) mod pattern;
 pub(crate) mod probe;
 pub(crate) mod target;
 pub(crate) mod text;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::document::experiment::ExperimentDocument;
+use crate::document::load::LoadDocument;
 use crate::document::policy::PolicyDocument;
 use crate::document::target::TargetDocument;
 use crate::shape::Shape;
@@ -16,11 +17,13 @@ pub enum Kind {
     Target,
     /// A policy.
     Policy,
+    /// A load in a file of its own.
+    Profile,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Experiment, Self::Target, Self::Policy];
+    pub const ALL: [Self; 4] = [Self::Experiment, Self::Target, Self::Policy, Self::Profile];
 
     /// The word for it on the command line and in file names.
     pub fn name(self) -> &'static str {
@@ -28,6 +31,7 @@ impl Kind {
             Self::Experiment => "experiment",
             Self::Target => "target",
             Self::Policy => "policy",
+            Self::Profile => "profile",
         }
     }
 }
@@ -38,6 +42,7 @@ pub fn schema(kind: Kind) -> Value {
         Kind::Experiment => ExperimentDocument::schema(),
         Kind::Target => TargetDocument::schema(),
         Kind::Policy => PolicyDocument::schema(),
+        Kind::Profile => LoadDocument::schema(),
     };
     let mut schema = json!({
         "$schema": "http://json-schema.org/draft-07/schema#",

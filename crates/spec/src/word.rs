@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use serde_json::{Value, json};
 use squall_model::fault::{Amount, PauseBy, Scope, Signal};
+use squall_model::load::HttpVersion;
 use squall_model::measure::{CgroupFact, Judged, LoadFigure, ProcessFact};
 use squall_model::unit::{Bytes, Percent, Rate, Span, Unit, UnitError};
 
@@ -32,6 +33,10 @@ pub(crate) enum Pick {
 /// A program and its arguments, as written.
 #[derive(Clone, Debug)]
 pub(crate) struct Words(pub(crate) Vec<At<String>>);
+
+/// A version of HTTP.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Version(pub(crate) HttpVersion);
 
 /// A method of HTTP.
 #[derive(Clone, Debug)]
@@ -177,6 +182,7 @@ words! {
         "number" => Unit::Number, "percent" => Unit::Percent, "%" => Unit::Percent, "seconds" => Unit::Seconds, "s" => Unit::Seconds,
         "bytes" => Unit::Bytes, "per-second" => Unit::PerSecond, "/s" => Unit::PerSecond,
     }
+    Version, "a version of HTTP", { "1.1" => Self(HttpVersion::One), "2" => Self(HttpVersion::Two) }
     Method, "a method of HTTP", {
         "GET" => Self("GET".to_owned()), "HEAD" => Self("HEAD".to_owned()), "POST" => Self("POST".to_owned()),
         "PUT" => Self("PUT".to_owned()), "PATCH" => Self("PATCH".to_owned()), "DELETE" => Self("DELETE".to_owned()),

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use squall_model::fault::{Amount, Fault, Signal};
 use squall_model::id::ProcessRef;
+use squall_model::load::{Body, LoadTarget, Pattern};
 use squall_model::measure::{Expect, HttpFact, Judged, Output, Probe};
 use squall_model::plan::{Plan, Window};
 use squall_model::target::{Find, Instance, Inventory};
-use squall_model::unit::{Percent, Span, Unit};
+use squall_model::unit::{Percent, Rate, Span, Unit};
 use squall_model::verdict::Exit;
 use squall_spec::code::Code;
 use squall_spec::draft::Loaded;
@@ -62,8 +63,9 @@ fn the_example_of_the_lost_workers_becomes_a_plan() {
     let on = fault.on.as_ref().unwrap();
     assert_eq!(on.eligible, ["worker-1", "worker-2", "worker-3", "worker-4"]);
     assert_eq!(on.chosen.len(), 2);
-    let load = plan.load.as_ref().unwrap();
-    assert_eq!(load.body.as_ref().unwrap().0, r#"{"tag":"load","kind":"sleep","work_ms":50}"#);
+    let LoadTarget::Http(load) = &plan.load.as_ref().unwrap().target else { panic!("tasks over HTTP") };
+    let body = r#"{"tag":"load","kind":"sleep","work_ms":50}"#;
+    assert_eq!(load.body, Some(Body::Text(body.into())));
     let p95 = plan.measures.iter().find(|measure| measure.name == "p95").unwrap();
     assert_eq!(p95.judged, [Judged::During, Judged::After], "a relative limit is not judged in the baseline");
     assert_eq!(
@@ -199,14 +201,9 @@ fn every_fault_and_every_probe_is_read() {
     assert!(
         matches!(&plan.target.services["app"].find, Find::Start(start) if start.count == 3 && start.restart_after == Some(Span::millis(500)))
     );
-    assert_eq!(plan.load.as_ref().unwrap().method, "PUT");
-    assert!(
-        (match plan.load.as_ref().unwrap().pattern {
-            squall_model::load::Pattern::Constant(rate) => rate.0,
-        } - 10.0)
-            .abs()
-            < 1e-9
-    );
+    let load = plan.load.as_ref().unwrap();
+    assert!(matches!(&load.target, LoadTarget::Http(http) if http.method == "PUT"));
+    assert_eq!(load.pattern, Pattern::Constant(Rate(10.0)));
     assert_eq!(plan.target.environment, "staging");
 }
 

@@ -19,6 +19,7 @@ enum Document {
     Experiment,
     Target,
     Policy,
+    Profile,
 }
 
 impl Schema {
@@ -27,6 +28,7 @@ impl Schema {
             Document::Experiment => Kind::Experiment,
             Document::Target => Kind::Target,
             Document::Policy => Kind::Policy,
+            Document::Profile => Kind::Profile,
         }));
         Exit::Held
     }

@@ -5,7 +5,7 @@
 //! wrap, and the line, banner and all, could not be taken away again.
 
 use std::cell::RefCell;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use owo_colors::{OwoColorize, Style};
@@ -21,6 +21,29 @@ pub(crate) struct Progress {
     line: RefCell<String>,
     began: Instant,
     colour: Colour,
+}
+
+/// A line of text that stands at the bottom of a terminal; nothing where nobody looks.
+#[derive(Default)]
+pub(crate) struct Standing {
+    drawn: bool,
+}
+
+impl Standing {
+    /// Draws it anew.
+    pub(crate) fn draw(&mut self, text: &str) {
+        if io::stderr().is_terminal() {
+            show(&format!("  {}", fitting(text, columns() + BAR)));
+            self.drawn = true;
+        }
+    }
+
+    /// Takes it away.
+    pub(crate) fn end(&mut self) {
+        if std::mem::take(&mut self.drawn) {
+            show("");
+        }
+    }
 }
 
 /// How often it is drawn anew.

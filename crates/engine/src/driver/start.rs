@@ -50,7 +50,7 @@ async fn try_start(run: &Rc<Run>) -> Result<(), String> {
         }
     }
     if let Some(load) = &run.plan.load {
-        pressure::start(run, load)?;
+        pressure::start(run, load).await?;
     }
     Ok(())
 }

@@ -112,7 +112,7 @@ impl<'a> View<'a> {
             recovery: recovery(summary),
             load: load(summary),
             load_words: summary.load.as_ref().and_then(|load| {
-                Some(format!("{} to {}", load.pattern.as_deref()?, line(load.url.as_deref()?, 200)))
+                Some(format!("{}: {}", load.pattern.as_deref()?, line(load.url.as_deref()?, 200)))
             }),
             faults: summary.faults.iter().take(MOST_ROWS).map(FaultRow::of).collect(),
             undos: summary.windows().take(MOST_ROWS).map(|(_, window)| UndoRow::of(window)).collect(),

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use squall_model::event::{EventKind, LoadSample};
-use squall_model::load::Pattern;
+use squall_model::latency::{Latencies, LatencyText};
 use squall_model::record::Record;
-use squall_stats::median;
 
 use super::periods::{Period, Periods};
 
@@ -14,7 +13,7 @@ use super::periods::{Period, Periods};
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct LoadSummary {
-    /// Where it went, as written; `None` where the plan has no load.
+    /// What was sent and where, as written; `None` where the plan has no load.
     pub url: Option<String>,
     /// The asked rate.
     pub pattern: Option<String>,
@@ -30,10 +29,12 @@ pub struct LoadSummary {
     pub in_flight_at_end: u64,
 }
 
-/// The load in one period.
+/// The load in one period. A sample belongs to the period in which it was taken: it speaks of the second before it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct LoadPart {
+    /// Requests that the pattern asked for.
+    pub due: u64,
     /// Requests started.
     pub sent: u64,
     /// Requests answered with success.
@@ -44,9 +45,15 @@ pub struct LoadPart {
     pub failed_by_kind: BTreeMap<String, u64>,
     /// Share of finished requests that failed, in percent; `None` without any.
     pub error_rate: Option<f64>,
-    /// Median of the samples' median latencies, in seconds.
+    /// Requests started more than 10 ms after they were due.
+    pub late: u64,
+    /// Requests sent again after a failure.
+    pub retried: u64,
+    /// Median latency of all its requests, in seconds from the time that they were due.
     pub p50: Option<f64>,
-    /// Median of the samples' 99th percentiles of latency, in seconds.
+    /// 95th percentile.
+    pub p95: Option<f64>,
+    /// 99th percentile.
     pub p99: Option<f64>,
     /// Greatest of the samples' 99th percentiles of latency, in seconds.
     pub worst_p99: Option<f64>,
@@ -55,8 +62,8 @@ pub struct LoadPart {
 #[derive(Default)]
 struct Collected {
     part: LoadPart,
-    medians: Vec<f64>,
-    tails: Vec<f64>,
+    latencies: Latencies,
+    worst_p99: Option<f64>,
 }
 
 pub(super) fn of(record: &Record, periods: &Periods) -> Option<LoadSummary> {
@@ -80,10 +87,8 @@ pub(super) fn of(record: &Record, periods: &Periods) -> Option<LoadSummary> {
     }
     let [before, during, after] = collected.map(Collected::done);
     Some(LoadSummary {
-        url: planned.map(|load| load.url.to_string()),
-        pattern: planned.map(|load| match load.pattern {
-            Pattern::Constant(rate) => rate.to_string(),
-        }),
+        url: planned.map(|load| load.target.to_string()),
+        pattern: planned.map(|load| load.pattern.to_string()),
         total: total.done(),
         before,
         during,
@@ -106,6 +111,9 @@ impl LoadSummary {
 impl Collected {
     fn add(&mut self, sample: &LoadSample) {
         let part = &mut self.part;
+        part.due = part.due.saturating_add(sample.due);
+        part.late = part.late.saturating_add(sample.late);
+        part.retried = part.retried.saturating_add(sample.retried);
         part.sent = part.sent.saturating_add(sample.sent);
         part.ok = part.ok.saturating_add(sample.ok);
         for (kind, count) in &sample.failed {
@@ -116,18 +124,20 @@ impl Collected {
                 part.failed_by_kind.insert(kind.clone(), *count);
             }
         }
-        self.medians.extend(sample.p50.filter(|latency| latency.is_finite()));
-        self.tails.extend(sample.p99.filter(|latency| latency.is_finite()));
+        // What cannot be read is a damaged record; its figures still are what they are.
+        if let Some(Ok(latencies)) = sample.latency.as_ref().map(LatencyText::read) {
+            self.latencies.merge(&latencies);
+        }
+        let p99 = sample.p99.filter(|latency| latency.is_finite());
+        self.worst_p99 = [self.worst_p99, p99].into_iter().flatten().max_by(f64::total_cmp);
     }
 
     fn done(mut self) -> LoadPart {
         let finished = self.part.ok.saturating_add(self.part.failed);
         self.part.error_rate = (finished > 0).then(|| self.part.failed as f64 * 100.0 / finished as f64);
-        self.medians.sort_unstable_by(f64::total_cmp);
-        self.tails.sort_unstable_by(f64::total_cmp);
-        self.part.p50 = median(&self.medians);
-        self.part.p99 = median(&self.tails);
-        self.part.worst_p99 = self.tails.last().copied();
+        let quantile = |share| self.latencies.quantile(share);
+        (self.part.p50, self.part.p95, self.part.p99) = (quantile(0.5), quantile(0.95), quantile(0.99));
+        self.part.worst_p99 = self.worst_p99;
         self.part
     }
 }

@@ -7,7 +7,8 @@ use squall_model::event::{
     Baseline, Event, EventKind, FaultRef, LoadSample, Mode, Offset, Phase, Reading, RunStarted,
 };
 use squall_model::fault::{Fault, Scope, Signal};
-use squall_model::load::{Load, Pattern};
+use squall_model::latency::Latencies;
+use squall_model::load::{Connections, HttpLoad, HttpVersion, Load, LoadTarget, Pattern};
 use squall_model::measure::{Abort, Compare, Expect, Judged, Limit, LoadFigure, Measure, Outcome, Probe};
 use squall_model::plan::{PLAN_VERSION, Plan, PlannedFault, Recovery, Selection, Window};
 use squall_model::record::{RECORD_VERSION, Record, line};
@@ -84,14 +85,23 @@ pub(crate) fn plan() -> Plan {
         },
         inventory: Inventory::default(),
         load: Some(Load {
-            url: Template("http://127.0.0.1:{port:api}/tasks".to_owned()),
-            method: "POST".to_owned(),
-            headers: Vec::new(),
-            body: None,
+            target: LoadTarget::Http(HttpLoad {
+                url: Template("http://127.0.0.1:{port:api}/tasks".to_owned()),
+                method: "POST".to_owned(),
+                headers: Vec::new(),
+                body: None,
+                csv: None,
+                ca: None,
+                connections: Connections::Reused,
+                version: HttpVersion::One,
+            }),
             pattern: Pattern::Constant(Rate(20.0)),
             timeout: span("2s"),
             max_in_flight: 100,
+            max_rate: None,
             max_total: None,
+            warm_up: span("0s"),
+            retries: 0,
         }),
         measures: vec![latency, backlog, health],
         conservation: None,
@@ -168,9 +178,13 @@ impl Draft {
         self.read(seconds + 0.3, "health", Outcome::Text("ok".to_owned()));
         let kinds =
             if failed > 0 { BTreeMap::from([("timeout".to_owned(), failed)]) } else { BTreeMap::new() };
+        let mut latency = Latencies::default();
+        (1..=20).for_each(|n| latency.record(Duration::from_secs_f64(p99 * f64::from(n) / 20.0)));
         self.event(
             seconds + 0.9,
             EventKind::LoadSampled(LoadSample {
+                over: span("1s"),
+                due: 20,
                 sent: 20,
                 ok: 20 - failed,
                 failed: kinds,
@@ -178,6 +192,8 @@ impl Draft {
                 p50: Some(p99 / 3.0),
                 p95: Some(p99 / 1.2),
                 p99: Some(p99),
+                latency: Some(latency.write()),
+                ..LoadSample::default()
             }),
         );
     }

@@ -272,6 +272,7 @@ fn kind() -> BoxedStrategy<EventKind> {
                     p50: None,
                     p95: Some(p99),
                     p99: Some(p99),
+                    ..LoadSample::default()
                 })
             })
             .boxed(),

@@ -2,17 +2,17 @@
 
 use serde_json::{Value, json};
 use squall_model::measure::Judged;
-use squall_model::unit::{Percent, Rate, Span};
+use squall_model::unit::{Percent, Span};
 
 use crate::document::fault::FaultDocument;
+use crate::document::load::LoadDocument;
 use crate::document::probe::ProbeDocument;
 use crate::document::target::TargetDocument;
 use crate::lab::Store;
 use crate::mistake::At;
 use crate::node::{Kind, Node};
 use crate::notes::Notes;
-use crate::shape::{Map, OrText, Shape, Tried, choice, document};
-use crate::word::Method;
+use crate::shape::{Map, OrText, Shape, Tried, document};
 
 document! {
     /// An experiment: break something on purpose, and see whether the system stays as it should be.
@@ -99,65 +99,6 @@ document! {
         within: optional At<Span>,
         /// Every measure as expected for so long counts as steady. 5s where nothing is said.
         steady_for: optional At<Span>,
-    }
-}
-
-document! {
-    /// Requests at fixed times, whether the target keeps up or not.
-    struct LoadDocument one_of("a kind of load": "tasks", "http") {
-        /// Tasks for the target's job queue.
-        tasks: optional TasksLoad,
-        /// HTTP requests.
-        http: optional HttpLoad,
-        /// The rate over time.
-        pattern: wanted PatternDocument,
-        /// A request that takes longer has failed. 5s where nothing is said.
-        timeout: optional At<Span>,
-        /// Requests that would exceed this many under way are not sent, and counted. 1000 where nothing is said.
-        max_in_flight: optional At<u32>,
-        /// No more requests than this in a run.
-        max_total: optional At<u64>,
-    }
-}
-
-document! {
-    /// Tasks for the target's job queue.
-    struct TasksLoad {
-        /// How much work each task is. 0 where nothing is said.
-        work: optional At<Span>,
-    }
-}
-
-document! {
-    /// HTTP requests.
-    struct HttpLoad {
-        /// Address.
-        url: required At<String>,
-        /// Method. GET where nothing is said.
-        method: optional Method,
-        /// Headers by name.
-        headers: optional Map<At<String>>,
-        /// Body; `{n}` stands for the number of the request.
-        body: optional At<String>,
-    }
-}
-
-choice! {
-    /// The rate over time.
-    enum PatternDocument("a pattern")
-        later(
-            "ramp" => "`constant` is available: `pattern: { constant: 20/s }`",
-            "linear" => "`constant` is available: `pattern: { constant: 20/s }`",
-            "step" => "`constant` is available: `pattern: { constant: 20/s }`",
-            "spike" => "`constant` is available: `pattern: { constant: 20/s }`",
-            "sine" => "`constant` is available: `pattern: { constant: 20/s }`",
-            "burst" => "`constant` is available: `pattern: { constant: 20/s }`",
-            "random" => "`constant` is available: `pattern: { constant: 20/s }`",
-            "soak" => "`constant` is available: `pattern: { constant: 20/s }`"
-        )
-    {
-        /// Always the same.
-        Constant("constant"): At<Rate>,
     }
 }
 

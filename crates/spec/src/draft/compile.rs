@@ -14,7 +14,7 @@ use crate::lab;
 use crate::mistake::{At, Mistake, Mistakes, Source};
 use crate::notes::Notes;
 use crate::plan::fault::{Around, fault};
-use crate::plan::load::load;
+use crate::plan::load::{self, load};
 use crate::plan::measure::{Planned, measures};
 use crate::plan::probe::Surroundings;
 use crate::plan::target::{Environment, Known, Parts, Presence, count, ports, target};
@@ -43,7 +43,8 @@ pub(super) fn compile(
         document.duration.as_ref().filter(|duration| positive(duration, "an experiment of no length", notes));
     let load = document.load.as_ref().map(|written| {
         let load_document = written.value.0.as_ref()?;
-        load(load_document, written.place, known.as_ref(), notes)
+        let around = load::Around { known: known.as_ref(), find: load_target };
+        load(load_document, written.place, &around, elsewhere, notes)
     });
     let planned = steady(document, known.as_ref(), notes);
     let baseline = baseline(document, &planned, notes);

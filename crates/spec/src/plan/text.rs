@@ -32,11 +32,28 @@ pub(crate) fn name(name: &At<String>, what: &str, notes: &mut Notes<'_>) -> bool
     fits
 }
 
-/// A template whose references are known. `also` names references that only make sense in this place.
+/// What stands behind `{PREFIX` up to the brace that ends it, for each that there is: `1-6` for `{random:1-6}`.
+pub(crate) fn words_of<'a>(text: &'a str, prefix: &str) -> Vec<&'a str> {
+    let opening = format!("{{{prefix}");
+    text.split(opening.as_str())
+        .skip(1)
+        .filter_map(|rest| rest.split_once('}'))
+        .map(|(word, _)| word)
+        .collect()
+}
+
+/// A template whose references are known. `also` names references that only make sense in this place; one that ends
+/// with a colon takes any parameter.
 pub(crate) fn template(text: &At<String>, also: &[&str], notes: &mut Notes<'_>) -> Option<Template> {
     let mut plain = text.value.clone();
     for word in also {
-        plain = plain.replace(&format!("{{{word}}}"), "");
+        if word.ends_with(':') {
+            for inner in words_of(&text.value, word) {
+                plain = plain.replace(&format!("{{{word}{inner}}}"), "");
+            }
+        } else {
+            plain = plain.replace(&format!("{{{word}}}"), "");
+        }
     }
     let references = match Template(plain).references() {
         Ok(references) => references,
@@ -46,7 +63,11 @@ pub(crate) fn template(text: &At<String>, also: &[&str], notes: &mut Notes<'_>) 
                 .iter()
                 .filter(|form| !["{name}", "{own-port}", "{pid}", "{count}"].contains(form))
                 .map(|form| (*form).to_owned())
-                .chain(also.iter().map(|word| format!("{{{word}}}")))
+                .chain(also.iter().map(|word| match word.strip_suffix(':') {
+                    Some("random") => "{random:1-100}".to_owned(),
+                    Some(word) => format!("{{{word}:COLUMN}}"),
+                    None => format!("{{{word}}}"),
+                }))
                 .collect();
             let mistake = Mistake::new(
                 Code::UnknownReference,

@@ -3,7 +3,6 @@
 use std::fmt::Write;
 
 use squall_engine::preflight::Examined;
-use squall_model::load::Pattern;
 use squall_model::measure::Measure;
 use squall_model::plan::{Plan, PlannedFault};
 use squall_model::target::Find;
@@ -31,8 +30,7 @@ pub(crate) fn plan(plan: &Plan, examined: &[Examined]) -> String {
         text.entry("", &format!("{name}: {}, {how}", counted(count, "instance")));
     }
     if let Some(load) = &plan.load {
-        let Pattern::Constant(rate) = load.pattern;
-        text.entry("load", &format!("{rate}, {} {}", load.method, load.url));
+        text.entry("load", &plain(&format!("{}, {}", load.pattern, load.target)));
     }
     let most = plan.worst_case();
     text.entry(
