@@ -3,8 +3,8 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::command::{
-    check, completions, demo, doctor, explain, findings, halt, init, inject, load, proxy, recover, replay,
-    report, run, runs, schema, status, stress, warden,
+    check, compare, completions, demo, doctor, explain, findings, halt, history, init, inject, load, proxy,
+    recover, replay, report, run, runs, schema, status, stress, warden,
 };
 
 const LONG_ABOUT: &str = "\
@@ -56,6 +56,8 @@ pub(crate) enum Command {
     Run(Box<run::Run>),
     Report(report::Report),
     Findings(findings::Findings),
+    Compare(compare::Compare),
+    History(history::History),
     Replay(replay::Replay),
     Runs(runs::Runs),
     Status(status::Status),

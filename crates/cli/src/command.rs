@@ -1,12 +1,14 @@
 //! One file a command.
 
 pub(crate) mod check;
+pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod findings;
 pub(crate) mod halt;
+pub(crate) mod history;
 pub(crate) mod init;
 pub(crate) mod inject;
 pub(crate) mod lab;
@@ -39,6 +41,8 @@ pub(crate) fn run(command: Command, settings: &Settings, printer: &mut Printer) 
         Command::Run(run) => run.run(settings, printer),
         Command::Report(report) => report.run(settings, printer),
         Command::Findings(findings) => findings.run(settings, printer),
+        Command::Compare(compare) => compare.run(settings, printer),
+        Command::History(history) => history.run(settings, printer),
         Command::Replay(replay) => replay.run(settings, printer),
         Command::Runs(runs) => runs.run(settings, printer),
         Command::Status(status) => status.run(settings, printer),

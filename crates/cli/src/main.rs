@@ -6,6 +6,7 @@
 //! ```
 
 mod args;
+mod baseline;
 mod command;
 mod debris;
 mod experiment;

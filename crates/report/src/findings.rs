@@ -1,5 +1,6 @@
 //! What a reader should know or do: rules over a summary, each small enough to be read at a glance.
 
+mod cost;
 mod faults;
 mod measures;
 mod run;
@@ -43,11 +44,16 @@ pub enum Severity {
 /// A rule sees the whole summary and finds any number of things.
 type Rule = fn(&Summary) -> Vec<Finding>;
 
-const RULES: [Rule; 18] = [
+const RULES: [Rule; 23] = [
     run::interrupted,
     faults::not_undone,
     run::left_behind,
     run::never_recovered,
+    cost::not_conserved,
+    cost::backlog_left,
+    cost::ledger_unreadable,
+    cost::stage_failed,
+    cost::not_to_blame,
     measures::aborted,
     measures::deviated,
     measures::unread,

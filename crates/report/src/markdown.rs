@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use squall_model::event::Offset;
 use squall_model::unit::{Quantity, Unit};
 use squall_model::verdict::Verdict;
 
@@ -22,6 +23,7 @@ pub fn markdown(summary: &Summary) -> String {
     let mut page = Page(String::new());
     head(&mut page, summary);
     owed(&mut page, summary);
+    stages(&mut page, summary);
     measures(&mut page, summary);
     faults(&mut page, summary);
     load(&mut page, summary);
@@ -89,6 +91,9 @@ fn head(page: &mut Page, summary: &Summary) {
         }
         RecoverySummary::NotObserved {} => "**Recovery:** not observed.".to_owned(),
     });
+    for (name, words) in summary.cost.words().iter().take(MOST_ROWS) {
+        page.line(&format!("- {name}: {}", plain(words, 400)));
+    }
 }
 
 fn owed(page: &mut Page, summary: &Summary) {
@@ -111,6 +116,25 @@ fn owed(page: &mut Page, summary: &Summary) {
     for left in summary.left.iter().take(MOST_ROWS) {
         page.line(&format!("- left: {}", plain(left, 300)));
     }
+}
+
+fn stages(page: &mut Page, summary: &Summary) {
+    if summary.stages.is_empty() {
+        return;
+    }
+    page.head("Stages");
+    let rows = summary.stages.iter().map(|stage| {
+        let time = |time: Option<Offset>| time.map_or("–".to_owned(), |time| time.to_string());
+        let number = u64::from(stage.stage) + 1;
+        vec![
+            number.to_string(),
+            stage.share.to_string(),
+            time(stage.from),
+            time(stage.until),
+            plain(&stage.words(), 300),
+        ]
+    });
+    page.table(&["stage", "share", "from", "until", "outcome"], &rows.collect::<Vec<_>>());
 }
 
 fn measures(page: &mut Page, summary: &Summary) {
@@ -136,6 +160,9 @@ fn measures(page: &mut Page, summary: &Summary) {
     {
         let dependence = contrast.dependence().map(|words| format!("; {words}")).unwrap_or_default();
         page.line(&format!("- {}{dependence}.", plain(&contrast.sentence, 400)));
+    }
+    for note in summary.measures.iter().flat_map(MeasureSummary::notes).take(MOST_ROWS) {
+        page.line(&format!("- {}.", plain(&note, 400)));
     }
     page.line("");
     page.line(
@@ -325,7 +352,7 @@ fn readings(measure: &MeasureSummary) -> u64 {
 
 /// Strangers' text between words of Markdown: nothing in it is markup, a link, a mention or a cell's end.
 /// Code between single backquotes is left as it is, for sentences name commands.
-fn plain(text: &str, most: usize) -> String {
+pub(crate) fn plain(text: &str, most: usize) -> String {
     let text = line(text, most);
     let pieces: Vec<&str> = text.split('`').collect();
     let mut out = String::new();

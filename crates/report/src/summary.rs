@@ -2,12 +2,16 @@
 
 mod conclusion;
 mod contrast;
+mod cost;
 mod faults;
+mod groups;
 mod judge;
 mod load;
 mod log;
 mod measures;
 mod periods;
+mod series;
+mod stages;
 mod tally;
 
 use std::collections::BTreeMap;
@@ -21,12 +25,17 @@ use squall_model::unit::Span;
 
 pub use self::conclusion::Conclusion;
 pub use self::contrast::{Contrast, Moved, p_value, signed};
+pub use self::cost::{Backlog, Balance, Cost, Detected, Throughput};
 pub use self::faults::{FaultSummary, LeftOut, Restart, State, UndoFailure, WindowSummary};
+pub use self::groups::{GroupsSummary, GroupsVerdict};
 pub(crate) use self::judge::Judge;
 pub use self::load::{LoadPart, LoadSummary};
 pub use self::log::{LogLine, Word};
+pub(crate) use self::measures::Facts;
 pub use self::measures::{MeasureSummary, Standing};
 pub use self::periods::{Period, Periods};
+pub(crate) use self::series::Series;
+pub use self::stages::StageSummary;
 pub use self::tally::Tally;
 use crate::findings::{self, Finding};
 
@@ -71,6 +80,10 @@ pub struct Summary {
     pub faults: Vec<FaultSummary>,
     /// Whether and when the system was itself again.
     pub recovery: RecoverySummary,
+    /// The stages of a rollout; empty where it has none.
+    pub stages: Vec<StageSummary>,
+    /// What the faults cost.
+    pub cost: Cost,
     /// What the load did; `None` without load.
     pub load: Option<LoadSummary>,
     /// Instances of squall's own services that started and ended.
@@ -210,6 +223,8 @@ impl Summary {
             measures: measures::of(record, &periods),
             load: load::of(record, &periods),
             recovery: recovery(record),
+            stages: stages::of(record),
+            cost: Cost::of(record, &periods),
             instances: instances(record),
             inventory: inventory(record),
             periods,

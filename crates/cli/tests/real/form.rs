@@ -50,6 +50,11 @@ fn events_and_lists_are_of_their_schemas() {
     check(&json(&stage, "findings --format json"), &schema!("findings")).unwrap();
     check(&json(&stage, "report --format json"), &schema!("report")).unwrap();
     check(&json(&stage, "runs --format json"), &schema!("runs")).unwrap();
+    stage.squall("run quick.yaml --quiet");
+    let runs = json(&stage, "runs --format json");
+    let compare = format!("compare {} last --format json", runs[0]["run"].as_str().unwrap());
+    check(&json(&stage, &compare), &schema!("compare")).unwrap();
+    check(&json(&stage, "history --format json"), &schema!("history")).unwrap();
     check(&json(&stage, "check quick.yaml wrong.yaml missing.yaml --format json"), &schema!("check"))
         .unwrap();
     check(&json(&stage, "doctor --format json"), &schema!("doctor")).unwrap();

@@ -17,6 +17,7 @@ pub(super) struct MeasureRow {
     tone: &'static str,
     periods: Vec<Cell>,
     contrasts: Vec<ContrastWords>,
+    notes: Vec<String>,
     reasons: Vec<String>,
 }
 
@@ -57,6 +58,7 @@ impl MeasureRow {
             contrasts: [&measure.contrast_during, &measure.contrast_after]
                 .map(|contrast| ContrastWords::of(measure, contrast.as_ref()))
                 .into(),
+            notes: measure.notes(),
             reasons: measure.reasons.clone(),
         }
     }

@@ -1,14 +1,15 @@
 //! What the template is given: words, in the order of the page.
 
 use serde::Serialize;
-use squall_model::event::Mode;
+use squall_model::event::{Mode, Offset};
+use squall_model::stage::StageOutcome;
 use squall_model::unit::{Quantity, Unit};
 use squall_model::verdict::Verdict;
 
 use super::faults::{FaultRow, UndoRow};
 use super::measures::MeasureRow;
 use crate::findings::Finding;
-use crate::summary::{Change, Conclusion, LoadPart, Periods, RecoverySummary, Summary, Tail};
+use crate::summary::{Change, Conclusion, LoadPart, Periods, RecoverySummary, StageSummary, Summary, Tail};
 use crate::wording::{counted, duration, grouped, line, sentence};
 
 /// Rows of a table that a page has room for; the JSON has all.
@@ -29,6 +30,7 @@ pub(super) struct View<'a> {
     left: &'a [String],
     measures: Vec<MeasureRow>,
     recovery: Vec<Fact>,
+    stages: Vec<StageRow>,
     load: Vec<LoadRow>,
     load_words: Option<String>,
     faults: Vec<FaultRow>,
@@ -69,6 +71,16 @@ struct LogRow<'a> {
 }
 
 #[derive(Serialize)]
+struct StageRow {
+    number: u32,
+    share: String,
+    from: String,
+    until: String,
+    tone: &'static str,
+    outcome: String,
+}
+
+#[derive(Serialize)]
 struct PhaseRow {
     name: String,
     from: String,
@@ -105,11 +117,16 @@ impl<'a> View<'a> {
             sentence: sentence(&line(&summary.sentence, 1_000)),
             reasons: &summary.reasons[..summary.reasons.len().min(50)],
             facts: facts(summary),
-            warning: (summary.mode == Mode::Dry).then_some("Dry run: every change was left out."),
+            warning: match summary.mode {
+                Mode::Real => None,
+                Mode::Dry => Some("Dry run: every change was left out."),
+                Mode::Control => Some("Control run: no fault was injected."),
+            },
             owed: owed(summary),
             left: &summary.left[..summary.left.len().min(MOST_ROWS)],
             measures: summary.measures.iter().take(MOST_ROWS).map(MeasureRow::of).collect(),
             recovery: recovery(summary),
+            stages: summary.stages.iter().take(MOST_ROWS).map(StageRow::of).collect(),
             load: load(summary),
             load_words: summary.load.as_ref().and_then(|load| {
                 Some(format!("{}: {}", load.pattern.as_deref()?, line(load.url.as_deref()?, 200)))
@@ -176,8 +193,26 @@ fn owed(summary: &Summary) -> Vec<Owed> {
     .collect()
 }
 
+impl StageRow {
+    fn of(stage: &StageSummary) -> Self {
+        let time = |time: Option<Offset>| time.map_or("–".to_owned(), |time| time.to_string());
+        Self {
+            number: stage.stage.saturating_add(1),
+            share: stage.share.to_string(),
+            from: time(stage.from),
+            until: time(stage.until),
+            tone: match stage.outcome {
+                Some(StageOutcome::Passed) => "good",
+                Some(StageOutcome::Failed) => "bad",
+                Some(StageOutcome::Left) | None => "muted",
+            },
+            outcome: stage.words(),
+        }
+    }
+}
+
 fn recovery(summary: &Summary) -> Vec<Fact> {
-    match &summary.recovery {
+    let mut facts = match &summary.recovery {
         RecoverySummary::Recovered { first, steady, within } => vec![
             fact("first as expected", duration(first.as_secs_f64())),
             fact("steady again", duration(steady.as_secs_f64())),
@@ -189,7 +224,9 @@ fn recovery(summary: &Summary) -> Vec<Fact> {
         RecoverySummary::NotObserved {} => {
             vec![fact("steady again", "not observed: the run did not come so far")]
         }
-    }
+    };
+    facts.extend(summary.cost.words().into_iter().map(|(name, words)| fact(name, words)));
+    facts
 }
 
 fn load(summary: &Summary) -> Vec<LoadRow> {

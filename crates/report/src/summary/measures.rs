@@ -1,17 +1,18 @@
 //! The measures: what was read before, during and after, and whether that is as expected.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
-use squall_model::event::{EventKind, Phase};
-use squall_model::measure::{Expect, Judged, Limit, Measure, Outcome, Probe};
+use squall_model::event::{EventKind, Offset, Phase};
+use squall_model::measure::{Expect, Judged, Limit, Measure, Probe};
 use squall_model::record::Record;
 use squall_model::unit::{Percent, Quantity, Span, Unit};
-use squall_stats::{Sample, median};
+use squall_stats::{LEVEL, change_point, median};
 
-use super::contrast::{Contrast, Raw};
-use super::judge::Judge;
+use super::contrast::{Contrast, Raw, p_value};
+use super::groups::GroupsSummary;
 use super::periods::{Period, Periods};
+use super::series::Series;
 use super::tally::Tally;
 
 /// What became of one measure.
@@ -48,10 +49,38 @@ pub struct MeasureSummary {
     pub contrast_during: Option<Contrast>,
     /// From before to after; `None` where one of them has no numbers.
     pub contrast_after: Option<Contrast>,
+    /// The clearest change of level after the last undo; `None` where there was none that could be told from chance.
+    pub settled: Option<Settled>,
+    /// The instances that were hit beside the untouched ones, of a measure that is read for each.
+    pub groups: Option<GroupsSummary>,
     /// Whether it was as expected.
     pub standing: Standing,
     /// Why it was not.
     pub reasons: Vec<String>,
+}
+
+/// A change of level after the last undo: the moment at which a measure was itself again, or was another.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Settled {
+    /// From the last undo to the first reading of the new level, in seconds.
+    pub after: f64,
+    /// Median from the last undo to then, in the base of the unit.
+    pub from: f64,
+    /// Median from then on.
+    pub to: f64,
+    /// Chance of so clear a change where there is none (Pettitt).
+    pub p: f64,
+}
+
+impl Settled {
+    fn of(series: &Series, periods: &Periods) -> Option<Self> {
+        let undone = periods.faults_until?;
+        let (times, numbers): (Vec<Offset>, Vec<f64>) = series.after().iter().copied().unzip();
+        let change = change_point(&numbers).filter(|change| change.p < LEVEL)?;
+        let after = (times[change.at].seconds() - undone.seconds()).max(0.0);
+        Some(Self { after, from: change.from, to: change.to, p: change.p })
+    }
 }
 
 /// Whether a measure was as expected.
@@ -68,15 +97,10 @@ pub enum Standing {
     Recorded,
 }
 
-/// The readings of one measure while they are collected.
-#[derive(Default)]
-struct Collected {
-    tally: Tally,
-    numbers: Vec<f64>,
-}
-
-struct Facts<'a> {
-    baselines: HashMap<&'a str, f64>,
+/// What a record says of its measures apart from the readings.
+pub(crate) struct Facts<'a> {
+    /// Medians of the baseline, by the name of the measure.
+    pub(crate) baselines: HashMap<&'a str, f64>,
     steady: SteadyState,
     aborts: Vec<(&'a str, &'a str, u32)>,
     never: &'a [String],
@@ -90,59 +114,31 @@ enum SteadyState {
 
 pub(super) fn of(record: &Record, periods: &Periods) -> Vec<MeasureSummary> {
     let plan = &record.start.plan;
-    let index: HashMap<&str, usize> =
-        plan.measures.iter().enumerate().map(|(at, measure)| (measure.name.as_str(), at)).collect();
-    let facts = Facts::of(record, &index);
-    let judges: Vec<Option<Judge<'_>>> = plan
-        .measures
-        .iter()
-        .map(|measure| {
-            let baseline = facts.baselines.get(measure.name.as_str()).copied();
-            measure.expect.as_ref().and_then(|expect| Judge::new(expect, baseline))
-        })
-        .collect();
-    let mut units: Vec<Option<Unit>> = vec![None; plan.measures.len()];
-    let mut collected: Vec<[Collected; 3]> = plan.measures.iter().map(|_| Default::default()).collect();
-    for event in &record.events {
-        let EventKind::Read(reading) = &event.kind else { continue };
-        let Some(&at) = index.get(reading.measure.as_str()) else { continue };
-        let measure = &plan.measures[at];
-        let Some(period) = periods.at(Periods::spoken_of(reading.asked, measure.lag)) else { continue };
-        let part = &mut collected[at][period as usize];
-        part.tally.add(&reading.outcome);
-        if let Outcome::Value(quantity) = &reading.outcome {
-            units[at].get_or_insert(quantity.unit);
-            if quantity.value.is_finite() {
-                part.numbers.push(quantity.value);
-            }
-        }
-        if measure.is_judged(period.judged())
-            && let Some(judge) = &judges[at]
-        {
-            *part.tally.misses.get_or_insert(0) += u64::from(judge.misses(&reading.outcome));
-        }
-    }
-    let parts = plan.measures.iter().zip(collected).zip(units);
+    let facts = Facts::of(record);
+    let series = Series::of(record, periods, &facts.baselines);
     let (mut during, mut after) = (Vec::new(), Vec::new());
     let mut measures = Vec::new();
-    for ((measure, parts), unit) in parts {
-        let samples = parts.each_ref().map(|part| Sample::of(&part.numbers));
-        let [before, then, last] = &samples;
-        let unit = unit.unwrap_or_default();
-        during.push(Raw::between(&measure.name, unit, before, then));
-        after.push(Raw::between(&measure.name, unit, before, last));
-        measures.push(summarize(measure, parts, &samples, unit, &facts));
+    let mut groups = Vec::new();
+    for (measure, series) in plan.measures.iter().zip(series) {
+        let [before, then, last] = Periods::ALL.map(|period| &series.part(period).sample);
+        during.push(Raw::between(&measure.name, series.unit, before, then));
+        after.push(Raw::between(&measure.name, series.unit, before, last));
+        groups.push(GroupsSummary::of(record, measure, &series));
+        measures.push(summarize(measure, series, &facts, periods));
     }
-    // Two questions, each asked of all measures: did the faults move it, and is it what it was?
+    // Three questions, each asked of all measures: did the faults move it, is it what it was, is the fault to blame?
     let contrasts = Contrast::of_all(during).into_iter().zip(Contrast::of_all(after));
-    for (measure, (during, after)) in measures.iter_mut().zip(contrasts) {
-        (measure.contrast_during, measure.contrast_after) = (during, after);
+    let groups = GroupsSummary::of_all(groups);
+    for ((measure, (during, after)), groups) in measures.iter_mut().zip(contrasts).zip(groups) {
+        (measure.contrast_during, measure.contrast_after, measure.groups) = (during, after, groups);
     }
     measures
 }
 
 impl<'a> Facts<'a> {
-    fn of(record: &'a Record, index: &HashMap<&'a str, usize>) -> Self {
+    pub(crate) fn of(record: &'a Record) -> Self {
+        let index: HashSet<&str> =
+            record.start.plan.measures.iter().map(|measure| measure.name.as_str()).collect();
         let mut facts =
             Self { baselines: HashMap::new(), steady: SteadyState::NotMet, aborts: Vec::new(), never: &[] };
         let mut in_baseline = Phase::Init;
@@ -152,7 +148,7 @@ impl<'a> Facts<'a> {
                 EventKind::PhaseEntered { phase } => in_baseline = *phase,
                 EventKind::Read(reading) if in_baseline == Phase::BaselineCheck => {
                     let number = reading.outcome.as_number().filter(|number| number.is_finite());
-                    if let (Some(number), true) = (number, index.contains_key(reading.measure.as_str())) {
+                    if let (Some(number), true) = (number, index.contains(reading.measure.as_str())) {
                         read.entry(&reading.measure).or_default().push(number);
                     }
                 }
@@ -181,17 +177,10 @@ impl<'a> Facts<'a> {
     }
 }
 
-fn summarize(
-    measure: &Measure,
-    parts: [Collected; 3],
-    samples: &[Sample; 3],
-    unit: Unit,
-    facts: &Facts<'_>,
-) -> MeasureSummary {
-    let [mut before, mut during, mut after] = parts.map(|part| part.tally);
-    for (tally, sample) in [&mut before, &mut during, &mut after].into_iter().zip(samples) {
-        tally.finish(sample);
-    }
+fn summarize(measure: &Measure, series: Series, facts: &Facts<'_>, periods: &Periods) -> MeasureSummary {
+    let unit = series.unit;
+    let settled = Settled::of(&series, periods);
+    let [before, during, after] = series.tallies();
     let baseline = facts.baselines.get(measure.name.as_str()).copied();
     let mut summary = MeasureSummary {
         name: measure.name.clone(),
@@ -206,6 +195,8 @@ fn summarize(
         baseline,
         contrast_during: None,
         contrast_after: None,
+        groups: None,
+        settled,
         before,
         during,
         after,
@@ -224,6 +215,25 @@ impl MeasureSummary {
             Period::During => &self.during,
             Period::After => &self.after,
         }
+    }
+
+    /// What else there is to say of it, a sentence each: the groups, and when it settled.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let Some(groups) = &self.groups {
+            notes.push(groups.sentence.clone());
+        }
+        if let Some(settled) = self.settled {
+            notes.push(format!(
+                "{} changed its level {} after the last undo, from {} to {} ({})",
+                self.name,
+                Quantity::new(settled.after, Unit::Seconds),
+                self.quantity(settled.from),
+                self.quantity(settled.to),
+                p_value(settled.p)
+            ));
+        }
+        notes
     }
 
     /// A number of this measure with its unit.

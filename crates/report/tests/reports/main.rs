@@ -5,6 +5,8 @@
 mod record;
 
 mod big;
+mod compare;
+mod cost;
 mod findings;
 mod outputs;
 mod strangers;

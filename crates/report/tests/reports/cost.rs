@@ -1,0 +1,188 @@
+//! What the faults cost: stages, groups, backlog, conservation, throughput, the moment of settling. E4, E5, E7.
+
+use std::collections::BTreeMap;
+
+use squall_model::conservation::Figure;
+use squall_model::event::{Blame, EventKind, GroupsCompared, LoadSample, Misses, Mode, Phase, Reading};
+use squall_model::measure::{LoadFigure, Outcome, Probe};
+use squall_model::record::Record;
+use squall_model::stage::{Share, Stage, StageOutcome};
+use squall_model::unit::{Percent, Quantity, Unit};
+use squall_report::{Curves, Summary, html, markdown};
+
+use crate::record::{Draft, at, at_most, measure, plan, span};
+
+fn noise(at: u64) -> f64 {
+    let mixed =
+        (at + 1).wrapping_mul(6_364_136_223_846_793_005).rotate_left(17).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+fn pages(record: &Record) -> (Summary, String, String) {
+    let summary = Summary::of(record);
+    let page = html(&summary, &Curves::of(record, &summary, Curves::PAGE)).unwrap();
+    let words = markdown(&summary);
+    (summary, page, words)
+}
+
+#[test]
+fn stages_have_a_row_each_also_those_that_were_not_reached() {
+    let mut plan = plan();
+    plan.stages = [Share::Shadow, Share::Percent(Percent(50.0)), Share::Percent(Percent(100.0))]
+        .map(|share| Stage {
+            share,
+            hold: span("1s"),
+            gate: Vec::new(),
+            rollback: Vec::new(),
+            chosen: BTreeMap::new(),
+        })
+        .to_vec();
+    let mut draft = Draft::of(plan, Mode::Real);
+    draft.baseline();
+    draft.steady();
+    draft.event(10.0, EventKind::StageEntered { stage: 0, share: Share::Shadow });
+    draft.event(20.0, EventKind::StageEnded { stage: 0, outcome: StageOutcome::Passed, reasons: Vec::new() });
+    draft.event(21.0, EventKind::StageEntered { stage: 1, share: Share::Percent(Percent(50.0)) });
+    let reasons = vec!["p99 was not <= 250 ms".to_owned()];
+    draft.event(40.0, EventKind::StageEnded { stage: 1, outcome: StageOutcome::Failed, reasons });
+    let (summary, page, words) = pages(&draft.record());
+    let told: Vec<Option<StageOutcome>> = summary.stages.iter().map(|stage| stage.outcome).collect();
+    assert_eq!(told, [Some(StageOutcome::Passed), Some(StageOutcome::Failed), None]);
+    assert!(words.contains("| 2 | 50 % | 21.0s | 40.0s | failed: p99 was not &lt;= 250 ms |"), "{words}");
+    assert!(words.contains("| 3 | 100 % | – | – | not reached |"), "{words}");
+    assert!(page.contains("id=\"stages\"") && page.contains("not reached"));
+    assert!(summary.findings.iter().any(|finding| finding.rule == "stage-failed"));
+}
+
+#[test]
+fn what_is_lost_left_and_late_is_told_with_its_numbers() {
+    let mut draft = Draft::of(plan(), Mode::Real);
+    draft.baseline();
+    draft.steady();
+    draft.inject();
+    let detected =
+        EventKind::DeviationDetected { measure: "p99".to_owned(), instance: None, after: span("800ms") };
+    draft.event(11.0, detected);
+    for second in 11..30_u32 {
+        // Half of what is sent is done, for ten seconds.
+        let ok = if second < 21 { 10 } else { 20 };
+        let sample = LoadSample { sent: 20, ok, in_flight: 2, ..LoadSample::default() };
+        draft.event(f64::from(second) + 0.9, EventKind::LoadSampled(sample));
+    }
+    draft.undo(30.0);
+    // 12 s at 300 ms, then at 40 ms.
+    for second in 31..60_u32 {
+        let level = if second < 43 { 0.3 } else { 0.04 };
+        draft.number(f64::from(second), "p99", level + noise(second.into()) / 100.0, Unit::Seconds);
+    }
+    let number = |value: f64| Outcome::Value(Quantity::new(value, Unit::Number));
+    draft.event(
+        61.0,
+        EventKind::BacklogLeft {
+            measure: "backlog".to_owned(),
+            within: span("20s"),
+            now: number(31.0),
+            level: number(3.0),
+        },
+    );
+    draft.event(
+        62.0,
+        EventKind::ConservationJudged {
+            balance: BTreeMap::from([(Figure::Sent, 480), (Figure::Done, 478), (Figure::Lost, 2)]),
+            violations: vec!["2 lost".to_owned()],
+            after: span("5s"),
+        },
+    );
+    let (summary, page, words) = pages(&draft.record());
+    let throughput = summary.cost.throughput.unwrap();
+    assert!((throughput.lost - 100.0).abs() < 1.0, "{throughput:?}");
+    let settled = summary.measure("p99").unwrap().settled.unwrap();
+    assert!((settled.after - 12.8).abs() < 0.5 && settled.from > 0.29 && settled.to < 0.06, "{settled:?}");
+    for told in [
+        "p99 left what is expected after 800ms",
+        "backlog is 31 after 20s, and was 3 before",
+        "it does not add up: 2 lost (sent 480, done 478, lost 2; 5s after the load)",
+        "100 of",
+        "after the last undo, from 30",
+    ] {
+        assert!(page.contains(told), "no `{told}` in the page");
+        assert!(words.contains(told), "no `{told}` in {words}");
+    }
+    let rules: Vec<&str> = summary.findings.iter().map(|finding| finding.rule).collect();
+    assert!(rules.contains(&"not-conserved") && rules.contains(&"backlog-left"), "{rules:?}");
+}
+
+/// Four workers, two of them hit; during the faults each group is slower by so much.
+fn groups(hit: f64, control: f64, blame: Blame) -> Record {
+    let mut plan = plan();
+    let mut each = measure("latency", Probe::Load(LoadFigure::P50), Some(at_most(0.25, Unit::Seconds)));
+    each.each = Some("worker".to_owned());
+    plan.measures = vec![each];
+    let instances: Vec<serde_json::Value> = (1..=4)
+        .map(|number| serde_json::json!({ "name": format!("worker-{number}"), "process": null }))
+        .collect();
+    plan.inventory =
+        serde_json::from_value(serde_json::json!({ "services": { "worker": instances } })).unwrap();
+    let mut draft = Draft::of(plan, Mode::Real);
+    draft.enter(0.5, Phase::BaselineCheck);
+    let mut round = 0;
+    let mut read = |from: f64, during: bool, draft: &mut Draft| {
+        for tick in 0..30_u32 {
+            for worker in 1..=4_u64 {
+                round += 1;
+                let slower = match (during, worker % 2 == 0) {
+                    (false, _) => 0.0,
+                    (true, true) => hit,
+                    (true, false) => control,
+                };
+                let asked = at(from + f64::from(tick) / 10.0);
+                let value = Quantity::new(0.1 + slower + noise(round) / 50.0, Unit::Seconds);
+                let reading = Reading {
+                    measure: "latency".to_owned(),
+                    instance: Some(format!("worker-{worker}")),
+                    outcome: Outcome::Value(value),
+                    asked,
+                };
+                draft.event(asked.seconds() + 0.01, EventKind::Read(reading));
+            }
+        }
+    };
+    read(1.0, false, &mut draft);
+    draft.inject();
+    read(11.0, true, &mut draft);
+    draft.undo(30.0);
+    let misses = |missed| Misses { missed, readings: 60 };
+    draft.event(
+        30.5,
+        EventKind::GroupsCompared(GroupsCompared {
+            measure: "latency".to_owned(),
+            stage: None,
+            hit: misses(60),
+            control: misses(if blame == Blame::Unclear { 60 } else { 0 }),
+            blame,
+        }),
+    );
+    draft.record()
+}
+
+#[test]
+fn the_untouched_instances_show_what_the_fault_is_to_blame_for() {
+    let (summary, page, words) = pages(&groups(0.2, 0.0, Blame::Faults));
+    let found = summary.measures[0].groups.as_ref().unwrap();
+    assert_eq!(found.hit, ["worker-2", "worker-4"]);
+    assert_eq!(found.control, ["worker-1", "worker-3"]);
+    let net = found.net.effect().unwrap();
+    assert!(found.corrected.unwrap() < 0.001 && net.low > 0.18 && net.high < 0.22, "{found:?}");
+    let mean = found.mean.unwrap();
+    assert!(mean.low > 0.18 && mean.high < 0.22, "{mean:?}");
+    let told = "the instances that were hit changed by +200 ms more than the untouched ones";
+    assert!(page.contains(told) && words.contains(told), "{words}");
+
+    // A bad day elsewhere: both groups are slower.
+    let (summary, _, words) = pages(&groups(0.2, 0.2, Blame::Unclear));
+    let found = summary.measures[0].groups.as_ref().unwrap();
+    assert!(found.corrected.unwrap() > 0.05, "{found:?}");
+    assert!(words.contains("which could be chance"), "{words}");
+    let finding = summary.findings.iter().find(|finding| finding.rule == "not-to-blame").unwrap();
+    assert_eq!(finding.title, "latency was as bad where no fault hit");
+}
