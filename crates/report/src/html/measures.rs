@@ -17,7 +17,7 @@ pub(super) struct MeasureRow {
     tone: &'static str,
     periods: Vec<Cell>,
     contrasts: Vec<ContrastWords>,
-    notes: Vec<String>,
+    said: Vec<String>,
     reasons: Vec<String>,
 }
 
@@ -33,7 +33,6 @@ struct Cell {
 struct ContrastWords {
     shift: String,
     notes: Vec<String>,
-    sentence: String,
     tone: &'static str,
 }
 
@@ -45,6 +44,9 @@ impl MeasureRow {
             Standing::Unread => ("?", "bad"),
             Standing::Recorded => ("", "muted"),
         };
+        let contrast = measure.contrast_during.as_ref();
+        let said =
+            contrast.map(|contrast| contrast.sentence.clone()).into_iter().chain(measure.notes()).collect();
         Self {
             name: measure.name.clone(),
             probe: measure.probe.clone(),
@@ -58,7 +60,7 @@ impl MeasureRow {
             contrasts: [&measure.contrast_during, &measure.contrast_after]
                 .map(|contrast| ContrastWords::of(measure, contrast.as_ref()))
                 .into(),
-            notes: measure.notes(),
+            said,
             reasons: measure.reasons.clone(),
         }
     }
@@ -107,16 +109,12 @@ impl Cell {
 impl ContrastWords {
     fn of(measure: &MeasureSummary, contrast: Option<&Contrast>) -> Self {
         let Some(contrast) = contrast else {
-            return Self {
-                shift: "–".to_owned(), notes: Vec::new(), sentence: String::new(), tone: "muted"
-            };
+            return Self { shift: "–".to_owned(), notes: Vec::new(), tone: "muted" };
         };
-        let sentence = contrast.sentence.clone();
         let Some(effect) = contrast.effect() else {
             return Self {
                 shift: "?".to_owned(),
                 notes: vec![contrast.comparison.to_string()],
-                sentence,
                 tone: "muted",
             };
         };
@@ -133,6 +131,6 @@ impl ContrastWords {
         ];
         notes.extend(contrast.dependence());
         let tone = if contrast.outcome.is_found() { "found" } else { "muted" };
-        Self { shift: quantity(effect.shift), notes, sentence, tone }
+        Self { shift: quantity(effect.shift), notes, tone }
     }
 }

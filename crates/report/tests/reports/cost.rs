@@ -7,6 +7,7 @@ use squall_model::event::{Blame, EventKind, GroupsCompared, LoadSample, Misses, 
 use squall_model::measure::{LoadFigure, Outcome, Probe};
 use squall_model::record::Record;
 use squall_model::stage::{Share, Stage, StageOutcome};
+use squall_model::target::Instance;
 use squall_model::unit::{Percent, Quantity, Unit};
 use squall_report::{Curves, Summary, html, markdown};
 
@@ -118,11 +119,8 @@ fn groups(hit: f64, control: f64, blame: Blame) -> Record {
     let mut each = measure("latency", Probe::Load(LoadFigure::P50), Some(at_most(0.25, Unit::Seconds)));
     each.each = Some("worker".to_owned());
     plan.measures = vec![each];
-    let instances: Vec<serde_json::Value> = (1..=4)
-        .map(|number| serde_json::json!({ "name": format!("worker-{number}"), "process": null }))
-        .collect();
-    plan.inventory =
-        serde_json::from_value(serde_json::json!({ "services": { "worker": instances } })).unwrap();
+    let instances = (1..=4).map(|number| Instance { name: format!("worker-{number}"), process: None });
+    plan.inventory.services.insert("worker".to_owned(), instances.collect());
     let mut draft = Draft::of(plan, Mode::Real);
     draft.enter(0.5, Phase::BaselineCheck);
     let mut round = 0;
