@@ -17,7 +17,7 @@ target:
 steady:
   every: 300ms
   measures:
-    latency: { command: { run: [sh, step.sh], read: number }, expect: '< 900', allow: 100 % }
+    latency: { command: { run: [sh, step.sh], read: number }, expect: '< 900', allow: 90 % }
 baseline: 4s
 duration: 4s
 faults:

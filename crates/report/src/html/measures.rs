@@ -119,7 +119,12 @@ impl ContrastWords {
             };
         };
         let quantity = |value: f64| signed(measure.quantity(value));
-        let mut notes = vec![
+        let tone = if contrast.outcome.is_found() { "found" } else { "muted" };
+        let shift = quantity(effect.shift);
+        if contrast.is_still() {
+            return Self { shift, notes: vec!["as before".to_owned()], tone };
+        }
+        let notes = vec![
             format!("95 %: {} to {}", quantity(effect.low), quantity(effect.high)),
             format!(
                 "{}, δ {:.2}, {}",
@@ -127,10 +132,8 @@ impl ContrastWords {
                 effect.cliffs_delta,
                 p_value(contrast.corrected.unwrap_or(effect.p))
             ),
-            effect.test.to_string(),
+            contrast.dependence().unwrap_or_else(|| effect.test.to_string()),
         ];
-        notes.extend(contrast.dependence());
-        let tone = if contrast.outcome.is_found() { "found" } else { "muted" };
-        Self { shift: quantity(effect.shift), notes, tone }
+        Self { shift, notes, tone }
     }
 }

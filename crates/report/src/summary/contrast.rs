@@ -79,6 +79,11 @@ impl Contrast {
         self.comparison.effect()
     }
 
+    /// Whether nearly all readings are equal, so that no interval says more than that.
+    pub fn is_still(&self) -> bool {
+        self.outcome == Moved::Same && self.effect().is_some_and(is_still)
+    }
+
     /// How many of how many readings count, where they resemble their neighbours: `autocorrelated: count as 7 and 9`.
     pub fn dependence(&self) -> Option<String> {
         match self.effect()?.test {
@@ -113,6 +118,11 @@ fn direction(effect: &Effect) -> Moved {
     if side > 0.0 { Moved::Up } else { Moved::Down }
 }
 
+/// No shift, and none possible: nearly all readings are equal.
+fn is_still(effect: &Effect) -> bool {
+    effect.low.abs().max(effect.high.abs()) <= 0.0
+}
+
 fn whole(count: f64) -> String {
     if count < 10.0 { format!("{count:.1}") } else { format!("{count:.0}") }
 }
@@ -136,6 +146,7 @@ fn sentence(raw: &Raw, outcome: Moved) -> String {
         }
         Moved::Up => format!("{name} was {to} as before, but more often greater ({interval})"),
         Moved::Down => format!("{name} was {to} as before, but more often less ({interval})"),
+        Moved::Same | Moved::Unknown if is_still(effect) => format!("{name}: {to}, as before"),
         Moved::Same | Moved::Unknown => {
             format!(
                 "{name} did not change so that it could be told from chance: {from}, then {to} ({interval})"
