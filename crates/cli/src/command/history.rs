@@ -65,12 +65,9 @@ impl History {
             .map_err(|error| Failure::new(Exit::Unexpected, format!("could not {}", reason(&error))))?;
         let named = |run: RunDir| run.read_plan().ok().map(|plan| (plan.name, run));
         let named: Vec<(String, RunDir)> = runs.into_iter().filter_map(named).collect();
-        let name = match (&self.name, named.last()) {
-            (Some(name), _) => name.clone(),
-            (None, Some((name, _))) => name.clone(),
-            (None, None) => {
-                return Err(Failure::file("nothing was run yet").hint("`squall demo` is a good first one"));
-            }
+        let newest = || named.last().map(|(name, _)| name.clone());
+        let Some(name) = self.name.clone().or_else(newest) else {
+            return Err(Failure::file("nothing was run yet").hint("`squall demo` is a good first one"));
         };
         let mut own: Vec<RunDir> =
             named.into_iter().filter(|(own, _)| *own == name).map(|(_, run)| run).collect();
