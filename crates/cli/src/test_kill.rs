@@ -1,7 +1,7 @@
 //! A hook for tests of what a crash leaves behind: `SQUALL_TEST_KILL=WHO@BOUNDARY[:FAULT]`.
 //!
 //! `WHO` is `run`, `warden` or `both`; they are killed with SIGKILL when the run reaches that boundary for the first
-//! time, of that fault where one is named. It is of no use otherwise and therefore not in `--help`.
+//! time, of that fault (`NAME`, `NAME (stage 2)`) where one is named. It is of no use otherwise and therefore not in `--help`.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -54,8 +54,9 @@ impl TestKill {
         let kill = self.clone();
         let done = Cell::new(Done::No);
         Rc::new(move |boundary: Boundary, fault: Option<&FaultRef>, warden: Option<u32>| {
-            let is_named =
-                kill.fault.as_deref().is_none_or(|name| fault.is_some_and(|fault| fault.name == name));
+            let is_named = kill.fault.as_deref().is_none_or(|name| {
+                fault.is_some_and(|fault| fault.name == name || fault.to_string() == name)
+            });
             if done.get() == Done::Yes || boundary != kill.boundary || !is_named {
                 return;
             }

@@ -34,6 +34,12 @@ pub enum FillError {
         /// Why.
         source: std::io::Error,
     },
+    /// The instance has no process now.
+    #[error("fill in {{pid}}: {instance} has no process")]
+    NoProcess {
+        /// The instance.
+        instance: String,
+    },
     /// The reference means nothing here.
     #[error("fill in `{reference}`: it means nothing here")]
     Misplaced {
@@ -80,6 +86,22 @@ impl Filling {
     /// The text of one instance, which knows its own name.
     pub fn fill_for(&self, template: &Template, instance: &str) -> Result<String, FillError> {
         template.fill(|reference| self.value(reference, Some(instance)))
+    }
+
+    /// The text of a measure that is read for one instance; `pid` is asked only where the text names it.
+    pub fn fill_of(
+        &self,
+        template: &Template,
+        instance: &str,
+        pid: impl Fn() -> Option<u32>,
+    ) -> Result<String, FillError> {
+        template.fill(|reference| match reference {
+            Reference::Pid => {
+                let pid = pid().ok_or_else(|| FillError::NoProcess { instance: instance.to_owned() })?;
+                Ok(pid.to_string())
+            }
+            other => self.value(other, Some(instance)),
+        })
     }
 
     /// All words with their values.

@@ -60,6 +60,7 @@ pub fn missing_variables(plan: &Plan, filling: &Filling) -> BTreeSet<String> {
         serde_json::to_value(&plan.target),
         serde_json::to_value(&plan.load),
         serde_json::to_value(plan.measures.iter().map(|measure| &measure.probe).collect::<Vec<_>>()),
+        serde_json::to_value(&plan.conservation),
         serde_json::to_value(plan.faults.iter().map(|planned| &planned.fault).collect::<Vec<_>>()),
     ];
     let mut named = BTreeSet::new();

@@ -16,7 +16,7 @@ use crate::unit::{Percent, Span};
 pub struct Stage {
     /// How much is hit.
     pub share: Share,
-    /// Time between the recovery from this stage and the next one, in which everything must stay as expected.
+    /// After the recovery from this stage everything must stay as expected for so long, before the next begins.
     pub hold: Span,
     /// Stricter expectations than those of the measures: each reading while faults are on must be so, but for the
     /// share that the measure allows to miss.

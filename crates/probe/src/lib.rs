@@ -21,6 +21,7 @@ mod command;
 pub mod error;
 mod http;
 mod json;
+pub mod ledger;
 mod load;
 mod log;
 pub mod path;
@@ -34,5 +35,6 @@ mod tcp;
 mod unread;
 
 pub use error::ProbeError;
+pub use ledger::Ledger;
 pub use prober::Prober;
 pub use surroundings::{LoadCursor, Surroundings};

@@ -1,8 +1,10 @@
 //! The documents: which keys there are, and what editors say about them.
 
+pub(crate) mod conservation;
 pub(crate) mod experiment;
 pub(crate) mod fault;
 pub(crate) mod load;
 pub(crate) mod policy;
 pub(crate) mod probe;
+pub(crate) mod stage;
 pub(crate) mod target;

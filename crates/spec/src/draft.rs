@@ -5,15 +5,16 @@ mod compile;
 use std::sync::Arc;
 
 use squall_model::plan::{Plan, Selection};
+use squall_model::stage::{Share, Stage};
 use squall_model::target::{Find, Instance, Inventory, Target};
 
 use crate::code::Code;
 use crate::document::experiment::ExperimentDocument;
 use crate::document::target::TargetDocument;
-use crate::mistake::{At, Lints, Mistake, Mistakes, Source};
+use crate::mistake::{At, Lints, Mistake, Mistakes, Place, Source};
 use crate::notes::Notes;
 use crate::plan::draw;
-use crate::plan::fault::Drafted;
+use crate::plan::fault::{Drafted, On};
 use crate::plan::target::{Known, ports, target};
 use crate::shape::Shape;
 use crate::yaml;
@@ -139,6 +140,14 @@ impl Draft {
                     format!("with the seed {}", plan.seed),
                 ));
             }
+            if let (Some(on), true) = (&fault.on, drafted.on.as_ref().is_some_and(On::is_divisible)) {
+                let order = draw::order(&on.chosen, &mut generator);
+                for stage in &mut plan.stages {
+                    let chosen = draw::nested(stage.share, &order, &on.chosen);
+                    stage.chosen.insert(fault.name.clone(), chosen);
+                }
+                lint_same(&plan.stages, &fault.name, drafted.place, &mut notes);
+            }
             plan.faults.push(fault);
         }
         if !notes.mistakes.is_empty() {
@@ -176,5 +185,20 @@ impl Draft {
         let message = format!("no process of `{}` was found {}", service.value, how.unwrap_or_default());
         Mistake::new(Code::NothingFound, message, service.place, "nothing to hit")
             .help("start the service, or correct how the target finds it")
+    }
+}
+
+/// Two stages that come to the same instances.
+fn lint_same(stages: &[Stage], fault: &str, place: Place, notes: &mut Notes<'_>) {
+    for pair in stages.windows(2) {
+        let [one, next] = pair else { continue };
+        if one.share == Share::Shadow || one.chosen.get(fault) != next.chosen.get(fault) {
+            continue;
+        }
+        let count = one.chosen.get(fault).map_or(0, Vec::len);
+        let message =
+            format!("stages {} and {} of `{fault}` both hit {count} of its instances", one.share, next.share);
+        let lint = Mistake::new(Code::StageSame, message, place, "picks too few to tell them apart");
+        notes.lint(lint.help("leave one of the stages out, or pick more instances"));
     }
 }

@@ -81,6 +81,7 @@ fn every_kind_of_mistake_has_a_file_that_shows_it() {
         Code::NoFaults,
         Code::NoRestart,
         Code::NoWindow,
+        Code::StageSame,
         Code::Unjudged,
         Code::NoLag,
         Code::TooLarge,

@@ -200,7 +200,7 @@ fn every_exit_code_is_in_the_reference_as_explain_tells_it() {
     let squall = Squall::new();
     let page = text(&root().join("book/src/reference/exit-codes.md"));
     let readme = text(&root().join("README.md"));
-    for code in ["0", "1", "2", "3", "4", "5", "10", "11", "12", "20"] {
+    for code in ["0", "1", "2", "3", "4", "5", "10", "11", "12", "13", "20"] {
         assert!(squall.run(["explain", code]).status.success(), "nothing explains {code}");
         for table in [&page, &readme] {
             assert!(table.contains(&format!("| {code} |")), "{code} is missing");

@@ -92,7 +92,10 @@ fn matrix_of(fault: &str, whose: &str, with_disk: bool, keeps_its_process: bool)
 fn crash(fault: &str, with_disk: bool, keeps_its_process: bool, kill: &str) -> Result<(), String> {
     let who = kill.split('@').next().unwrap_or_default();
     let stage = Stage::new(with_disk);
-    let text = experiment(&stage, &fault.replace("DIR", &stage.squall.dir().display().to_string()));
+    let mut text = experiment(&stage, &fault.replace("DIR", &stage.squall.dir().display().to_string()));
+    if kill.contains("stage") {
+        text.push_str("stages: [shadow, 100 %]\n");
+    }
     stage.squall.file("crash.yaml", &text);
     let before = stage.picture();
     let output = stage
@@ -143,6 +146,13 @@ fn process_kill_leaves_nothing() {
 #[test]
 fn process_pause_by_signal_leaves_nothing() {
     matrix("inject: { process-pause: {} }, on: { service: victim }", false, true);
+}
+
+// E7: the second stage of a rollout, after the first was only said.
+#[test]
+fn a_stage_of_a_rollout_leaves_nothing() {
+    let fault = "inject: { process-pause: {} }, on: { service: victim }";
+    matrix_of(fault, ":broken (stage 2)", false, true);
 }
 
 #[test]

@@ -29,6 +29,9 @@ pub(crate) struct Run {
     /// Do everything but the changes, and say what each would be
     #[arg(long = "dry-run")]
     dry: bool,
+    /// Leave all faults and stages out: what the system does when nothing is done to it
+    #[arg(long, conflicts_with = "dry")]
+    control: bool,
     /// Draw instances and windows from this number instead of the file's
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -47,11 +50,15 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) fn run(&self, settings: &Settings, printer: &mut Printer) -> Result<Exit, Failure> {
         let path = PathBuf::from(&self.what);
-        let planned = if path.exists() || path.extension().is_some() {
+        let mut planned = if path.exists() || path.extension().is_some() {
             experiment::of_file(&path, self.seed, settings)?
         } else {
             experiment::of_run(&self.what, self.seed, settings)?
         };
+        if self.control {
+            planned.plan.faults.clear();
+            planned.plan.stages.clear();
+        }
         let telling = match (self.output.format, self.quiet) {
             (Format::Json, _) => Telling::Json,
             (Format::Text, true) => Telling::Quiet,
@@ -66,7 +73,11 @@ impl Run {
                 printer.say("");
             }
         }
-        let mode = if self.dry { Mode::Dry } else { Mode::Real };
+        let mode = match (self.dry, self.control) {
+            (true, _) => Mode::Dry,
+            (_, true) => Mode::Control,
+            _ => Mode::Real,
+        };
         let ended = carry_out(planned.plan, mode, telling, settings, printer)?;
         let written = if self.reports.is_empty() { Ok(()) } else { self.report(&ended) };
         if telling == Telling::Lines {

@@ -56,9 +56,13 @@ impl Runs {
             let time =
                 row.time.as_deref().map_or("-", |time| time.get(..19).unwrap_or(time)).replace('T', " ");
             let verdict = row.verdict.map_or("-", Verdict::word);
-            let dry = if row.mode == Some(Mode::Dry) { " (dry run)" } else { "" };
+            let mode = match row.mode {
+                Some(Mode::Dry) => " (dry run)",
+                Some(Mode::Control) => " (control run)",
+                Some(Mode::Real) | None => "",
+            };
             let name = row.experiment.as_deref().map_or("no record".to_owned(), plain);
-            printer.line(format!("{}  {time:<19}  {verdict:<8}  {name}{dry}", row.run));
+            printer.line(format!("{}  {time:<19}  {verdict:<12}  {name}{mode}", row.run));
         }
         Ok(Exit::Held)
     }

@@ -13,6 +13,7 @@ mod announce;
 mod hand;
 mod pressure;
 mod readings;
+mod roll;
 mod start;
 mod surroundings;
 
@@ -34,6 +35,7 @@ use tokio::time::Instant;
 
 use self::announce::Announcer;
 use self::hand::Hand;
+use self::roll::Roll;
 use crate::boundary::Boundary;
 use crate::filling::Filling;
 use crate::home::{Home, HomeError, RunDir};
@@ -153,6 +155,7 @@ struct Run {
     supervisor: Supervisor,
     hand: Hand,
     pressure: pressure::Pressure,
+    roll: Roll,
 }
 
 impl Run {
@@ -211,6 +214,7 @@ async fn drive(
         supervisor,
         hand,
         pressure: pressure::Pressure::default(),
+        roll: Roll::of(&plan.inventory),
         plan: Arc::new(plan.clone()),
     };
     start::find_lags(&run, &mut plan).await;
@@ -283,6 +287,10 @@ async fn drive(
                 Action::Inject { fault, until } => hand::inject(&run, fault, until),
                 Action::Undo { fault } => hand::undo(&run, fault),
                 Action::WakeAt(at) => wake = Some(run.began + at.0),
+                Action::Settle => {
+                    run.pressure.stop();
+                    readers.keep_for(plan.conservation.as_ref());
+                }
                 Action::CleanUp => {
                     readers.stop();
                     tokio::task::spawn_local(hand::clean_up(Rc::clone(&run), ends_services));

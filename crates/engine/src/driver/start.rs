@@ -5,9 +5,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use squall_host::machine::Machine;
-use squall_model::event::Mode;
+use squall_model::event::{FaultRef, Mode};
 use squall_model::measure::{Compare, Expect, HttpFact, Limit, Output, Probe};
 use squall_model::plan::Plan;
+use squall_model::stage::Share;
 use squall_model::target::{Find, Service};
 use squall_model::unit::{Quantity, Span, Unit};
 use squall_probe::Prober;
@@ -59,7 +60,12 @@ async fn try_start(run: &Rc<Run>) -> Result<(), String> {
 fn probes_start_programs(plan: &Plan) -> bool {
     let measured = plan.measures.iter().map(|measure| &measure.probe);
     let asked = plan.target.services.values().filter_map(|service| service.health.as_ref());
-    measured.chain(asked).any(|probe| matches!(probe, Probe::Command { .. } | Probe::Queue { .. }))
+    let has_ledger = plan
+        .conservation
+        .as_ref()
+        .is_some_and(|book| matches!(book.account, squall_model::conservation::Account::Ledger { .. }));
+    has_ledger
+        || measured.chain(asked).any(|probe| matches!(probe, Probe::Command { .. } | Probe::Queue { .. }))
 }
 
 async fn wait_until_well(run: &Rc<Run>, service: &Service, health: &Probe) -> Result<(), String> {
@@ -121,7 +127,8 @@ pub(super) fn facts(host: &Machine) -> BTreeMap<String, String> {
     ])
 }
 
-/// Whether changes are made.
-pub(super) fn is_dry(run: &Run) -> bool {
-    run.mode == Mode::Dry
+/// Whether the changes of a fault are left out: in a dry run, and in a shadow stage.
+pub(super) fn is_left_out(run: &Run, fault: &FaultRef) -> bool {
+    let stage = fault.stage.and_then(|stage| run.plan.stages.get(stage as usize));
+    run.mode == Mode::Dry || stage.is_some_and(|stage| stage.share == Share::Shadow)
 }

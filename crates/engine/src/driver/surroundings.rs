@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use squall_model::event::LoadSample;
 use squall_model::id::ProcessRef;
-use squall_model::target::{Find, Target};
+use squall_model::target::{Find, Instance, Target};
 use squall_model::template::{Argv, Template};
 use squall_probe::{LoadCursor, Surroundings};
 
 use super::Run;
 use super::pressure::Pressure;
+use super::roll::Roll;
 use crate::filling::Filling;
 use crate::reason::reason;
 use crate::supervisor::Supervisor;
@@ -23,6 +24,14 @@ pub(super) struct Known {
     supervisor: Supervisor,
     pressure: Pressure,
     mark: String,
+    roll: Roll,
+    own: Option<Own>,
+}
+
+/// The instance that something is read for.
+struct Own {
+    service: String,
+    name: String,
 }
 
 impl Known {
@@ -33,7 +42,40 @@ impl Known {
             supervisor: run.supervisor.clone(),
             pressure: run.pressure.clone(),
             mark: probe_mark(run),
+            roll: run.roll.clone(),
+            own: None,
         })
+    }
+
+    /// The same, as the probes of one instance see it: its service has no other.
+    pub(super) fn of_instance(&self, service: &str, name: &str) -> Rc<Self> {
+        Rc::new(Self {
+            filling: Arc::clone(&self.filling),
+            target: self.target.clone(),
+            supervisor: self.supervisor.clone(),
+            pressure: self.pressure.clone(),
+            mark: self.mark.clone(),
+            roll: self.roll.clone(),
+            own: Some(Own { service: service.to_owned(), name: name.to_owned() }),
+        })
+    }
+
+    /// The living main process of the instance.
+    pub(super) fn own_process(&self) -> Option<ProcessRef> {
+        let own = self.own.as_ref()?;
+        let mut called = self.called(&own.service).into_iter();
+        called.find(|instance| instance.name == own.name)?.process
+    }
+
+    /// The living instances of a service, by name.
+    fn called(&self, service: &str) -> Vec<Instance> {
+        match self.target.services.get(service) {
+            Some(known) if !matches!(known.find, Find::Start(_)) => {
+                let found = survey::processes(service, &known.find, &self.filling).unwrap_or_default();
+                self.roll.call(service, &found)
+            }
+            _ => self.supervisor.instances(service),
+        }
     }
 }
 
@@ -44,7 +86,13 @@ pub(super) fn probe_mark(run: &Run) -> String {
 
 impl Surroundings for Known {
     fn fill(&self, template: &Template) -> Result<String, String> {
-        self.filling.fill(template).map_err(|error| reason(&error))
+        let filled = match &self.own {
+            None => self.filling.fill(template),
+            Some(own) => {
+                self.filling.fill_of(template, &own.name, || self.own_process().map(|process| process.pid))
+            }
+        };
+        filled.map_err(|error| reason(&error))
     }
 
     fn redact(&self, text: &str) -> String {
@@ -52,12 +100,10 @@ impl Surroundings for Known {
     }
 
     fn instances(&self, service: &str) -> Vec<ProcessRef> {
-        match self.target.services.get(service) {
-            Some(known) if !matches!(known.find, Find::Start(_)) => {
-                survey::processes(service, &known.find, &self.filling).unwrap_or_default()
-            }
-            _ => self.supervisor.processes(service),
+        if self.own.as_ref().is_some_and(|own| own.service == service) {
+            return self.own_process().into_iter().collect();
         }
+        self.called(service).into_iter().filter_map(|instance| instance.process).collect()
     }
 
     fn queue_stats(&self) -> Option<Argv> {

@@ -132,9 +132,15 @@ pub(crate) const START_WITHIN: Span = Span::seconds(10);
 const PAUSE: Duration = Duration::from_millis(5);
 
 impl Site {
+    /// A part of names that is different for each stage and window of a fault.
+    fn number(&self) -> String {
+        let FaultRef { stage, window, .. } = &self.fault;
+        stage.map_or_else(|| window.to_string(), |stage| format!("{stage}-{window}"))
+    }
+
     /// The mark of everything that this fault starts.
     fn mark(&self) -> String {
-        format!("{}/{}-{}", self.run, self.fault.name, self.fault.window)
+        format!("{}/{}-{}", self.run, self.fault.name, self.number())
     }
 
     /// A name for a cgroup, unique among runs: the end of the id is random, its beginning a time.
@@ -148,7 +154,7 @@ impl Site {
             .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
             .take(40)
             .collect();
-        format!("{tail}-{name}-{}", self.fault.window)
+        format!("{tail}-{name}-{}", self.number())
     }
 
     fn service(&self) -> Result<&Service, Refusal> {

@@ -44,7 +44,7 @@ fn is_writable(directory: &Path) -> bool {
 }
 
 fn report(site: &Site) -> PathBuf {
-    site.dir.join(format!("{}-{}.stress", site.fault.name, site.fault.window))
+    site.dir.join(format!("{}-{}.stress", site.fault.name, site.number()))
 }
 
 /// Why the stressor of a fault gave up, where it could still say so.

@@ -24,6 +24,8 @@ pub enum Action {
     },
     /// Wake the machine at that time, in place of the wake-up asked for before.
     WakeAt(Offset),
+    /// End the load, and every reading but those of the account, which go on.
+    Settle,
     /// End the probes, the load and the services; then say `CleanedUp`.
     CleanUp,
     /// The run is over.

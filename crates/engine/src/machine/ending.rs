@@ -5,7 +5,7 @@ use squall_model::plan::Plan;
 use squall_model::unit::Span;
 use squall_model::verdict::Verdict;
 
-use super::hypothesis::Breach;
+use super::watch::{Breach, title};
 
 /// What has happened so far that the verdict depends on.
 #[derive(Debug, Default)]
@@ -14,6 +14,11 @@ pub(super) struct Ending {
     /// The first reason to leave early; later ones add nothing.
     early: Option<(Verdict, Vec<String>)>,
     deviations: Vec<String>,
+    /// Deviations that the control group shares.
+    unclear: Vec<String>,
+    /// Stages that passed, of so many; `None`: no rollout.
+    stages: Option<(u32, u32)>,
+    injected: u32,
     recovered: Option<Span>,
     /// Faults that a dry run left out.
     left_out: u32,
@@ -41,9 +46,19 @@ impl Ending {
     }
 
     pub(super) fn aborted(&mut self, breach: &Breach) {
-        let Breach { measure, outcome, when, breaches } = breach;
-        let reason = format!("{measure} was {outcome}, abort threshold {when}, {breaches} times in a row");
+        let Breach { measure, instance, outcome, when, breaches } = breach;
+        let what = title(measure, instance.as_deref());
+        let reason = format!("{what} was {outcome}, abort threshold {when}, {breaches} times in a row");
         self.leave(Verdict::Aborted, vec![reason]);
+    }
+
+    /// Faults begin, perhaps once more: what came before says nothing of this recovery.
+    pub(super) fn begin(&mut self) {
+        self.recovered = None;
+    }
+
+    pub(super) fn injected(&mut self) {
+        self.injected += 1;
     }
 
     pub(super) fn left_out(&mut self) {
@@ -58,12 +73,39 @@ impl Ending {
         self.deviations.push(format!("{} not steady again within {within}", measures.join(", ")));
     }
 
+    /// As [`Self::never_recovered`], and the control group is not steady either.
+    pub(super) fn nobody_recovered(&mut self, within: Span, measures: &[String]) {
+        let measures = measures.join(", ");
+        self.unclear.push(format!("{measures} not steady again within {within}, also where no fault hit"));
+    }
+
+    /// A deviation that the faults are to blame for.
+    pub(super) fn deviated(&mut self, sentence: String) {
+        self.deviations.push(sentence);
+    }
+
     pub(super) fn restart_missed(&mut self, fault: &FaultRef, within: Span, found: &str) {
         self.deviations.push(format!("not whole again within {within} after {fault}: {found}"));
     }
 
-    pub(super) fn deviations(&mut self, more: Vec<String>) {
-        self.deviations.splice(0..0, more);
+    /// What the time with faults has shown comes first.
+    pub(super) fn exposed(&mut self, blamed: Vec<String>, unclear: Vec<String>) {
+        self.deviations.splice(0..0, blamed);
+        self.unclear.splice(0..0, unclear);
+    }
+
+    /// Why a gate does not let pass; empty: it does.
+    pub(super) fn objections(&self) -> Vec<String> {
+        [&self.dirty, &self.deviations, &self.unclear].into_iter().flatten().cloned().collect()
+    }
+
+    pub(super) fn passed(&mut self, stages: u32, of: u32) {
+        self.stages = Some((stages, of));
+    }
+
+    /// The first reason to leave before the end.
+    pub(super) fn early(&self) -> Vec<String> {
+        self.early.as_ref().map(|(_, reasons)| reasons.clone()).unwrap_or_default()
     }
 
     /// Whether the steady state need not be waited for.
@@ -93,17 +135,33 @@ impl Ending {
         }
         if !self.deviations.is_empty() {
             let back = self.recovered.map(|steady| format!("; it was back after {steady}"));
-            let sentence = format!("{name}: the steady state did not hold{}", back.unwrap_or_default());
-            return (Verdict::Deviated, sentence, self.deviations.clone());
+            let at = self
+                .stages
+                .filter(|(passed, of)| passed < of)
+                .map(|(passed, of)| format!(" in stage {} of {of}", passed + 1));
+            let sentence = format!(
+                "{name}: the steady state did not hold{}{}",
+                at.unwrap_or_default(),
+                back.unwrap_or_default()
+            );
+            let reasons = self.deviations.iter().chain(&self.unclear).cloned().collect();
+            return (Verdict::Deviated, sentence, reasons);
+        }
+        if !self.unclear.is_empty() {
+            let sentence = format!(
+                "{name}: the steady state was left, and no less where no fault hit: the faults cannot be blamed"
+            );
+            return (Verdict::Inconclusive, sentence, self.unclear.clone());
         }
         let faults = plan.faults.len();
+        let stages = self.stages.map(|(_, of)| format!(" in {of} stages")).unwrap_or_default();
         let sentence = match faults {
             0 => format!("{name}: steady without any fault (a control run)"),
-            _ if self.left_out > 0 => {
+            _ if self.left_out > 0 && self.injected == 0 => {
                 format!("{name}: steady, and every fault was left out: this was a dry run")
             }
-            1 => format!("{name}: the steady state held through {}", plan.faults[0].name),
-            _ => format!("{name}: the steady state held through {faults} faults"),
+            1 => format!("{name}: the steady state held through {}{stages}", plan.faults[0].name),
+            _ => format!("{name}: the steady state held through {faults} faults{stages}"),
         };
         (Verdict::Held, sentence, Vec::new())
     }

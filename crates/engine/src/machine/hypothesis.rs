@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
-use squall_model::event::{Baseline, EventKind, Offset, Reading};
-use squall_model::measure::{Judged, Measure, Outcome};
+use squall_model::event::{Baseline, Offset, Reading};
+use squall_model::measure::{Judged, Outcome};
 use squall_model::plan::{Condition, Plan};
-use squall_model::unit::{Quantity, Unit};
+use squall_model::stage::Stage;
+use squall_model::unit::Quantity;
+
+use super::watch::{Noted, Watch};
 
 /// What is known of all measures.
 #[derive(Debug)]
 pub(super) struct Hypothesis {
-    watches: Vec<Watch>,
+    pub(super) watches: Vec<Watch>,
     judged: Judged,
     since: Offset,
 }
@@ -23,55 +26,12 @@ pub(super) enum Baselined {
     Unsteady(Vec<String>),
 }
 
-/// What a reading changed.
-#[derive(Default)]
-pub(super) struct Noted {
-    pub(super) change: Option<EventKind>,
-    pub(super) abort: Option<Breach>,
-}
-
-/// An abort threshold breached often enough.
-#[derive(Debug)]
-pub(super) struct Breach {
-    pub(super) measure: String,
-    pub(super) outcome: Outcome,
-    pub(super) when: String,
-    pub(super) breaches: u32,
-}
-
 /// The system is itself again.
 pub(super) struct Back {
     /// When every measure had been as expected once.
     pub(super) first: Offset,
     /// Since when all of them are.
     pub(super) steady: Offset,
-}
-
-/// One measure.
-#[derive(Debug)]
-struct Watch {
-    measure: Measure,
-    last: Option<Outcome>,
-    baseline: Vec<f64>,
-    unit: Unit,
-    median: Option<f64>,
-    /// In the phase being judged.
-    tally: Tally,
-    /// Of the time with faults, kept when the phase is over.
-    during: Tally,
-    missing: bool,
-    breaches: u32,
-    first_met: Option<Offset>,
-    met_since: Option<Offset>,
-    last_at: Option<Offset>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Tally {
-    readings: u32,
-    misses: u32,
-    unreadable: u32,
-    worst: Option<Outcome>,
 }
 
 /// The middle of the values, or the mean of the two in the middle.
@@ -88,20 +48,7 @@ pub(crate) fn median(values: &[f64]) -> Option<f64> {
 
 impl Hypothesis {
     pub(super) fn new(plan: &Plan) -> Self {
-        let watches = plan.measures.iter().map(|measure| Watch {
-            measure: measure.clone(),
-            last: None,
-            baseline: Vec::new(),
-            unit: Unit::Number,
-            median: None,
-            tally: Tally::default(),
-            during: Tally::default(),
-            missing: false,
-            breaches: 0,
-            first_met: None,
-            met_since: None,
-            last_at: None,
-        });
+        let watches = plan.series().into_iter().map(|(measure, instance)| Watch::new(measure, instance));
         Self { watches: watches.collect(), judged: Judged::Before, since: Offset::default() }
     }
 
@@ -109,13 +56,21 @@ impl Hypothesis {
     pub(super) fn watch(&mut self, judged: Judged, since: Offset) {
         self.judged = judged;
         self.since = since;
+        self.watches.iter_mut().for_each(Watch::begin);
+    }
+
+    /// The time with faults begins, with what its stage asks besides.
+    pub(super) fn expose(&mut self, stage: Option<&Stage>, since: Offset) {
         for watch in &mut self.watches {
-            watch.tally = Tally::default();
-            watch.breaches = 0;
-            watch.first_met = None;
-            watch.met_since = None;
-            watch.last_at = None;
+            let name = watch.measure.name.clone();
+            let gates = stage.into_iter().flat_map(|stage| &stage.gate);
+            let triggers = stage.into_iter().flat_map(|stage| &stage.rollback);
+            watch.begin_stage(
+                gates.filter(|gate| gate.measure == name).map(|gate| &gate.is),
+                triggers.filter(|trigger| trigger.measure == name).map(|trigger| &trigger.abort),
+            );
         }
+        self.watch(Judged::During, since);
     }
 
     /// The time with faults is over: from `since` on, readings speak of the recovery. Said again, it changes nothing.
@@ -129,9 +84,18 @@ impl Hypothesis {
         self.watch(Judged::After, since);
     }
 
+    /// Whether a time with faults has been seen to its end.
+    pub(super) fn was_exposed(&self) -> bool {
+        self.judged == Judged::After
+    }
+
+    pub(super) fn is_exposed(&self) -> bool {
+        self.judged == Judged::During
+    }
+
     pub(super) fn note(&mut self, reading: &Reading) -> Noted {
         let (judged, since) = (self.judged, self.since);
-        let Some(watch) = self.watches.iter_mut().find(|watch| watch.measure.name == reading.measure) else {
+        let Some(watch) = self.watches.iter_mut().find(|watch| watch.is_of(reading)) else {
             return Noted::default();
         };
         let speaks_of = Offset(reading.asked.0.saturating_sub(watch.measure.lag.0));
@@ -160,7 +124,7 @@ impl Hypothesis {
             if let Some(middle) = watch.median {
                 baselines.push(Baseline {
                     measure: watch.measure.name.clone(),
-                    instance: None,
+                    instance: watch.instance.clone(),
                     median: Outcome::Value(Quantity::new(middle, watch.unit)),
                     n: watch.baseline.len() as u32,
                 });
@@ -174,12 +138,10 @@ impl Hypothesis {
         self.watches.iter().all(|watch| watch.tally.readings > 0)
     }
 
-    /// Whether the last reading is as the condition says.
+    /// Whether the last reading is as the condition says; of a measure that is read for each instance, one of them.
     pub(super) fn is(&self, condition: &Condition) -> bool {
-        let watch = self.watches.iter().find(|watch| watch.measure.name == condition.measure);
-        watch.is_some_and(|watch| {
-            watch.last.as_ref().is_some_and(|last| condition.is.holds(last, watch.median))
-        })
+        let mut watches = self.watches.iter().filter(|watch| watch.measure.name == condition.measure);
+        watches.any(|watch| watch.last.as_ref().is_some_and(|last| condition.is.holds(last, watch.median)))
     }
 
     /// Every measure that counts afterwards has been as expected for so long, without a break.
@@ -198,171 +160,19 @@ impl Hypothesis {
     }
 
     /// The measures that are not as expected, or have not been for long enough.
-    pub(super) fn missing(&self) -> Vec<String> {
+    pub(super) fn missing(&self) -> Vec<&Watch> {
         let after = self.watches.iter().filter(|watch| watch.measure.is_judged(Judged::After));
-        let missing: Vec<String> = after
-            .clone()
-            .filter(|watch| watch.met_since.is_none())
-            .map(|watch| watch.measure.name.clone())
-            .collect();
-        if missing.is_empty() { after.map(|watch| watch.measure.name.clone()).collect() } else { missing }
+        let missing: Vec<&Watch> = after.clone().filter(|watch| watch.met_since.is_none()).collect();
+        if missing.is_empty() { after.collect() } else { missing }
     }
 
-    /// One sentence for each measure that left what is expected while faults were on.
-    pub(super) fn deviations(&self) -> Vec<String> {
-        self.watches.iter().filter_map(Watch::deviation).collect()
-    }
-}
-
-impl Watch {
-    fn note(&mut self, judged: Judged, reading: &Reading) -> Noted {
-        let outcome = &reading.outcome;
-        self.tally.readings += 1;
-        self.last_at = Some(reading.asked);
-        if matches!(outcome, Outcome::Unreadable(_)) {
-            self.tally.unreadable += 1;
-        }
-        if let (Judged::Before, Outcome::Value(quantity)) = (judged, outcome) {
-            self.baseline.push(quantity.value);
-            self.unit = quantity.unit;
-        }
-        let abort = self.note_breach(judged, outcome);
-        let judged_here = self.measure.is_judged(judged) || judged == Judged::Before;
-        let Some(expect) = self.measure.expect.as_ref().filter(|_| judged_here) else {
-            return Noted { change: None, abort };
-        };
-        // Before the baseline is known a relative limit says nothing, but a reading that failed does.
-        let met = if judged == Judged::Before && expect.is_relative() {
-            !matches!(outcome, Outcome::Unreadable(_))
-        } else {
-            expect.holds(outcome, self.median)
-        };
-        if met {
-            self.first_met.get_or_insert(reading.asked);
-            self.met_since.get_or_insert(reading.asked);
-        } else {
-            self.met_since = None;
-            self.tally.misses += 1;
-            if self.tally.worst.as_ref().is_none_or(|worst| is_worse(outcome, worst, expect, self.median)) {
-                self.tally.worst = Some(outcome.clone());
-            }
-        }
-        let change = (met == self.missing).then(|| {
-            let measure = self.measure.name.clone();
-            let outcome = outcome.clone();
-            if met {
-                EventKind::ExpectationMet { measure, instance: None, outcome }
-            } else {
-                EventKind::ExpectationMissed { measure, instance: None, outcome, expect: expect.to_string() }
-            }
-        });
-        self.missing = !met;
-        Noted { change, abort }
+    /// One sentence for each gate of the stage that is shut.
+    pub(super) fn shut_gates(&self) -> Vec<String> {
+        self.watches.iter().flat_map(Watch::shut_gates).collect()
     }
 
-    /// A reading of the time with faults that comes when they are gone.
-    fn note_late(&mut self, reading: &Reading) {
-        let Some(expect) = self.measure.expect.as_ref() else { return };
-        self.during.readings += 1;
-        self.during.unreadable += u32::from(matches!(reading.outcome, Outcome::Unreadable(_)));
-        if !expect.holds(&reading.outcome, self.median) {
-            self.during.misses += 1;
-        }
-    }
-
-    /// A reading that could not be taken is a breach too: blind is not safe.
-    fn note_breach(&mut self, judged: Judged, outcome: &Outcome) -> Option<Breach> {
-        let abort = self.measure.abort.as_ref()?;
-        if judged != Judged::During {
-            return None;
-        }
-        if !matches!(outcome, Outcome::Unreadable(_)) && !abort.when.holds(outcome, self.median) {
-            self.breaches = 0;
-            return None;
-        }
-        self.breaches += 1;
-        (self.breaches >= abort.consecutive).then(|| Breach {
-            measure: self.measure.name.clone(),
-            outcome: outcome.clone(),
-            when: abort.when.to_string(),
-            breaches: self.breaches,
-        })
-    }
-
-    fn unsteady(&self) -> Option<String> {
-        let name = &self.measure.name;
-        let expect = self.measure.expect.as_ref()?;
-        if expect.is_relative() {
-            if self.baseline.is_empty() {
-                let last = self.last.as_ref().map(ToString::to_string).unwrap_or_default();
-                return Some(format!("{name} gave no number in the baseline ({last})"));
-            }
-        } else if !self.measure.judged.contains(&Judged::Before) {
-            return None;
-        }
-        self.tally
-            .exceeds(self.measure.allow.0)
-            .then(|| format!("{name} was not {expect} in the baseline: {}", self.tally.describe()))
-    }
-
-    fn deviation(&self) -> Option<String> {
-        if !self.measure.is_judged(Judged::During) || !self.during.exceeds(self.measure.allow.0) {
-            return None;
-        }
-        let expect = self.measure.expect.as_ref()?;
-        Some(format!(
-            "{} was not {expect} while faults were on: {}",
-            self.measure.name,
-            self.during.describe()
-        ))
-    }
-}
-
-impl Tally {
-    fn exceeds(&self, allowed_percent: f64) -> bool {
-        f64::from(self.misses) * 100.0 > allowed_percent * f64::from(self.readings)
-    }
-
-    fn describe(&self) -> String {
-        let mut text = format!("{} of {} readings missed", self.misses, self.readings);
-        if let Some(worst) = &self.worst {
-            text.extend([", the worst ", &worst.to_string()]);
-        }
-        if self.unreadable > 0 {
-            text.extend([", ", &self.unreadable.to_string(), " could not be read"]);
-        }
-        text
-    }
-}
-
-/// Further from the limit; a number says more than "unreadable".
-fn is_worse(
-    outcome: &Outcome,
-    worst: &Outcome,
-    expect: &squall_model::measure::Expect,
-    baseline: Option<f64>,
-) -> bool {
-    use squall_model::measure::Expect;
-    let limit = match expect {
-        Expect::Is { limit, .. } => limit.value(baseline).unwrap_or_default(),
-        Expect::Between { low, high } => f64::midpoint(low.value, high.value),
-        _ => return false,
-    };
-    match (outcome.as_number(), worst.as_number()) {
-        (Some(one), Some(other)) => (one - limit).abs() > (other - limit).abs(),
-        (Some(_), None) => true,
-        _ => false,
-    }
-}
-
-impl Breach {
-    pub(super) fn event(&self) -> EventKind {
-        EventKind::AbortTriggered {
-            measure: self.measure.clone(),
-            instance: None,
-            outcome: self.outcome.clone(),
-            when: self.when.clone(),
-            breaches: self.breaches,
-        }
+    /// One sentence for each measure that is not as expected in the time that is judged now.
+    pub(super) fn relapses(&self) -> Vec<String> {
+        self.watches.iter().filter_map(Watch::relapse).collect()
     }
 }

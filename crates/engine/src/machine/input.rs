@@ -1,6 +1,7 @@
 //! What a machine is told.
 
-use squall_model::event::{FaultRef, Reading};
+use squall_model::conservation::Counts;
+use squall_model::event::{FaultRef, Offset, Reading};
 use squall_model::unit::Span;
 
 /// What happened.
@@ -17,6 +18,13 @@ pub enum Input {
     Woke,
     /// A measure was read.
     Read(Reading),
+    /// The ledger was read, or could not be.
+    Ledger {
+        /// When it was asked for.
+        asked: Offset,
+        /// What it says, or why it says nothing.
+        read: Result<Counts, String>,
+    },
     /// A fault is on, and its effect was measured.
     Injected {
         /// Which.

@@ -1,36 +1,52 @@
 //! The machine: what a run does next, given what happened. No clock, no I/O, no await.
 //!
 //! ```text
-//! Init -> BaselineCheck -> FaultInjection -> Monitoring -> Rollback -> PostValidation -> Report
+//!                              +---------------- the next stage of a rollout ----------------+
+//!                              v                                                             | passed
+//! Init -> BaselineCheck -> FaultInjection -> Monitoring -> Rollback -> PostValidation -------+-> Report
 //!            | unsteady        | failed,         | abort threshold, halt, deadline
 //!            |                 | halt            v
 //!            +--------> Report <------------- Rollback      (rollback from any phase; never skipped)
 //! ```
 //!
+//! `PostValidation` waits for the steady state, then holds a stage, and at last, with the load ended, waits until all
+//! work is accounted for.
+//!
 //! A fault counts as possibly in effect from the moment it is asked for, so a half-made one is undone too.
 //! Each fault that was asked for is undone exactly once, the last one first when all go at once.
 
+mod account;
 mod action;
+mod backlog;
 mod ending;
+mod groups;
 mod hypothesis;
 mod input;
+mod reading;
 mod schedule;
 #[cfg(test)]
 mod tests;
+mod validation;
+mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use squall_model::event::{EventKind, FaultRef, Offset, Phase, Reading};
+use squall_model::event::{EventKind, Offset, Phase};
 use squall_model::measure::Judged;
 use squall_model::plan::Plan;
+use squall_model::stage::StageOutcome;
 use squall_model::unit::Span;
 
+use self::account::Account;
 pub use self::action::Action;
+use self::backlog::Backlog;
 use self::ending::Ending;
 use self::hypothesis::{Baselined, Hypothesis};
 pub use self::input::Input;
+use self::reading::Detection;
 use self::schedule::{Due, Schedule};
+use self::validation::Validation;
 
 /// The state of a run.
 #[derive(Debug)]
@@ -40,6 +56,12 @@ pub struct Machine {
     hypothesis: Hypothesis,
     schedule: Schedule,
     ending: Ending,
+    account: Option<Account>,
+    backlog: Option<Backlog>,
+    /// The stage of a rollout that the run is in; `None`: there are none, or none has begun.
+    stage: Option<u32>,
+    validation: Validation,
+    detection: Detection,
     /// When the phase that has a length ends: baseline, monitoring, validation.
     until: Offset,
     /// Start of the time that readings of the phase may speak of.
@@ -55,14 +77,25 @@ fn plus(at: Offset, span: Duration) -> Offset {
     Offset(at.0 + span)
 }
 
+fn backlog(plan: &Plan) -> Option<Backlog> {
+    let name = plan.recovery.backlog.as_ref()?;
+    let lag = plan.measures.iter().find(|measure| measure.name == *name)?.lag;
+    Some(Backlog::new(name, lag))
+}
+
 impl Machine {
     /// A run that has not begun.
     pub fn new(plan: Arc<Plan>) -> Self {
         Self {
             phase: Phase::Init,
             hypothesis: Hypothesis::new(&plan),
-            schedule: Schedule::new(&plan),
+            schedule: Schedule::new(&plan, None),
             ending: Ending::default(),
+            account: Account::of(&plan),
+            backlog: backlog(&plan),
+            stage: None,
+            validation: Validation::Recovering,
+            detection: Detection::NotYet,
             until: Offset::default(),
             since: Offset::default(),
             plan,
@@ -97,8 +130,10 @@ impl Machine {
             Input::StartFailed { why } => self.fail(format!("could not start: {why}"), actions),
             Input::Failed { why } => self.fail(why, actions),
             Input::Read(reading) => self.read(&reading, actions),
+            Input::Ledger { asked, read } => self.look(asked, read, actions),
             Input::Injected { fault, on, effect } => {
                 if let Some(until) = self.schedule.injected(&fault) {
+                    self.ending.injected();
                     actions.push(Action::Emit(EventKind::FaultInjected { fault, on, effect, until }));
                     self.enter_monitoring(actions);
                 }
@@ -151,6 +186,32 @@ impl Machine {
         }
     }
 
+    /// The time with faults begins: the only one, or that of a stage.
+    fn expose(&mut self, stage: Option<u32>, at: Offset, outcome: &str, actions: &mut Vec<Action>) {
+        actions.push(Action::Emit(EventKind::PhaseEnded { phase: self.phase, outcome: outcome.to_owned() }));
+        let planned = stage.and_then(|stage| self.plan.stages.get(stage as usize));
+        if let (Some(stage), Some(planned)) = (stage, planned) {
+            actions.push(Action::Emit(EventKind::StageEntered { stage, share: planned.share }));
+        }
+        self.hypothesis.expose(planned, at);
+        self.phase = Phase::FaultInjection;
+        actions.push(Action::Emit(EventKind::PhaseEntered { phase: self.phase }));
+        self.stage = stage;
+        self.ending.begin();
+        self.detection = Detection::NotYet;
+        self.validation = Validation::Recovering;
+        self.since = at;
+        self.until = plus(at, self.plan.duration.0 + self.plan.lag().0);
+        self.schedule = Schedule::new(&self.plan, stage);
+        self.schedule.begin(at);
+        if let Some(backlog) = &mut self.backlog {
+            backlog.expose();
+        }
+        if self.plan.faults.is_empty() {
+            self.enter_monitoring(actions);
+        }
+    }
+
     fn started(&mut self, at: Offset, actions: &mut Vec<Action>) {
         if self.phase != Phase::Init {
             return;
@@ -162,42 +223,15 @@ impl Machine {
         actions.push(Action::StartReading);
     }
 
-    fn read(&mut self, reading: &Reading, actions: &mut Vec<Action>) {
-        actions.push(Action::Emit(EventKind::Read(reading.clone())));
-        if !matches!(
-            self.phase,
-            Phase::BaselineCheck | Phase::FaultInjection | Phase::Monitoring | Phase::PostValidation
-        ) {
-            return;
-        }
-        let noted = self.hypothesis.note(reading);
-        if let Some(event) = noted.change {
-            actions.push(Action::Emit(event));
-        }
-        if let Some(abort) = noted.abort
-            && matches!(self.phase, Phase::FaultInjection | Phase::Monitoring)
-        {
-            self.ending.aborted(&abort);
-            actions.push(Action::Emit(abort.event()));
-            self.leave_early("aborted", actions);
-        }
-    }
-
     /// Moves on as far as time and facts allow.
     fn advance(&mut self, at: Offset, actions: &mut Vec<Action>) {
         if self.phase == Phase::BaselineCheck && at >= self.until {
-            match self.hypothesis.baseline() {
+            match self.baseline() {
                 Baselined::NotYet => {}
                 Baselined::Steady(baselines) => {
                     actions.push(Action::Emit(EventKind::SteadyStateMet { baselines }));
-                    self.enter(Phase::FaultInjection, "steady", actions);
-                    self.since = at;
-                    self.until = plus(at, self.plan.duration.0 + self.plan.lag().0);
-                    self.schedule.begin(at);
-                    self.hypothesis.watch(Judged::During, at);
-                    if self.plan.faults.is_empty() {
-                        self.enter_monitoring(actions);
-                    }
+                    let first = (!self.plan.stages.is_empty()).then_some(0);
+                    self.expose(first, at, "steady", actions);
                 }
                 Baselined::Unsteady(reasons) => {
                     self.ending.unsteady(reasons);
@@ -245,10 +279,7 @@ impl Machine {
                 Due::Missed { fault, condition } => {
                     let why = format!("waited for {condition} until its window was over");
                     let reason = format!("{fault} could not be injected: {why}");
-                    actions.push(Action::Emit(EventKind::FaultFailed {
-                        fault: FaultRef { name: fault, stage: None, window: 0 },
-                        why,
-                    }));
+                    actions.push(Action::Emit(EventKind::FaultFailed { fault, why }));
                     self.fail(reason, actions);
                 }
             }
@@ -293,27 +324,17 @@ impl Machine {
         self.enter(Phase::PostValidation, "undone", actions);
         self.since = self.schedule.last_undo().unwrap_or(at);
         self.until = plus(self.since, self.plan.recovery.within.0 + self.plan.lag().0);
+        self.validation = Validation::Recovering;
         self.hypothesis.recover(self.since);
     }
 
-    fn validate(&mut self, at: Offset, actions: &mut Vec<Action>) {
-        let steady_for = self.plan.recovery.steady_for.0;
-        if let Some(back) = self.hypothesis.recovered(steady_for) {
-            let from = |moment: Offset| whole_millis(moment.0.saturating_sub(self.since.0));
-            let (first, steady) = (from(back.first), from(back.steady));
-            actions.push(Action::Emit(EventKind::Recovered { first, steady }));
-            self.ending.recovered(steady);
-            self.report("steady", actions);
-        } else if at >= self.until && self.hypothesis.is_answered() {
-            let within = self.plan.recovery.within;
-            let measures = self.hypothesis.missing();
-            self.ending.never_recovered(within, &measures);
-            actions.push(Action::Emit(EventKind::NeverRecovered { within, measures }));
-            self.report("not steady again", actions);
-        }
-    }
-
     fn report(&mut self, outcome: &str, actions: &mut Vec<Action>) {
+        if self.ending.is_early() {
+            if self.validation == Validation::Recovering {
+                self.compare_groups(actions);
+            }
+            self.end_stage(StageOutcome::Left, self.ending.early(), actions);
+        }
         self.enter(Phase::Report, outcome, actions);
         actions.push(Action::CleanUp);
     }
@@ -322,7 +343,6 @@ impl Machine {
         if self.phase != Phase::Report {
             return;
         }
-        self.ending.deviations(self.hypothesis.deviations());
         let (verdict, sentence, reasons) = self.ending.verdict(&self.plan, &left);
         actions.push(Action::Emit(EventKind::PhaseEnded {
             phase: Phase::Report,

@@ -11,6 +11,7 @@ pub(super) struct Schedule {
     begun: Offset,
     /// How many were asked for so far, so that the last is undone first.
     asked: u32,
+    first_asked: Option<Offset>,
     last_undo: Option<Offset>,
 }
 
@@ -25,7 +26,7 @@ pub(super) enum Due {
         condition: String,
     },
     Missed {
-        fault: String,
+        fault: FaultRef,
         condition: String,
     },
     Undo(FaultRef),
@@ -54,16 +55,22 @@ enum State {
 }
 
 impl Schedule {
-    pub(super) fn new(plan: &Plan) -> Self {
+    pub(super) fn new(plan: &Plan, stage: Option<u32>) -> Self {
         let slots = plan.faults.iter().flat_map(|fault| {
             (0..).zip(&fault.windows).map(|(number, window)| Slot {
-                fault: FaultRef { name: fault.name.clone(), stage: None, window: number },
+                fault: FaultRef { name: fault.name.clone(), stage, window: number },
                 window: *window,
                 when: fault.when.clone(),
                 state: State::Ahead,
             })
         });
-        Self { slots: slots.collect(), begun: Offset::default(), asked: 0, last_undo: None }
+        Self {
+            slots: slots.collect(),
+            begun: Offset::default(),
+            asked: 0,
+            first_asked: None,
+            last_undo: None,
+        }
     }
 
     pub(super) fn begin(&mut self, at: Offset) {
@@ -112,17 +119,18 @@ impl Schedule {
             }
             let condition = slot.when.as_ref().map(|when| format!("{} {}", when.measure, when.is));
             if slot.when.as_ref().is_some_and(|when| !is(when)) {
-                let (fault, condition) = (slot.fault.name.clone(), condition.unwrap_or_default());
+                let (fault, condition) = (slot.fault.clone(), condition.unwrap_or_default());
                 if at >= until {
                     self.slots[index].state = State::Over;
                     failed.push(Due::Missed { fault, condition });
                 } else if slot.state == State::Ahead {
                     self.slots[index].state = State::Waiting;
-                    due.push(Due::Waits { fault, condition });
+                    due.push(Due::Waits { fault: fault.name, condition });
                 }
                 continue;
             }
             self.asked += 1;
+            self.first_asked.get_or_insert(at);
             self.slots[index].state = State::Requested(self.asked);
             due.push(Due::Inject { fault: self.slots[index].fault.clone(), until });
         }
@@ -168,6 +176,11 @@ impl Schedule {
             slot.state = State::Over;
             self.last_undo = Some(at);
         }
+    }
+
+    /// When the first fault was asked for.
+    pub(super) fn first_asked(&self) -> Option<Offset> {
+        self.first_asked
     }
 
     pub(super) fn last_undo(&self) -> Option<Offset> {

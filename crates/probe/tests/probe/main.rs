@@ -6,6 +6,7 @@ mod cgroup;
 mod child;
 mod command;
 mod http;
+mod ledger;
 mod load;
 mod log;
 mod login;

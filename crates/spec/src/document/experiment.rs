@@ -4,9 +4,11 @@ use serde_json::{Value, json};
 use squall_model::measure::Judged;
 use squall_model::unit::{Percent, Span};
 
+use crate::document::conservation::ConservationDocument;
 use crate::document::fault::FaultDocument;
 use crate::document::load::LoadDocument;
 use crate::document::probe::ProbeDocument;
+use crate::document::stage::StageDocument;
 use crate::document::target::TargetDocument;
 use crate::lab::Store;
 use crate::mistake::At;
@@ -16,9 +18,7 @@ use crate::shape::{Map, OrText, Shape, Tried, document};
 
 document! {
     /// An experiment: break something on purpose, and see whether the system stays as it should be.
-    struct ExperimentDocument
-        later("stages" => "run the experiment with `--dry-run` first, then with a small `pick`")
-    {
+    struct ExperimentDocument {
         /// Its name: letters, digits, `-`, `_` and `.`.
         name: wanted At<String>,
         /// What is believed, in a sentence or two. Reports open with it.
@@ -43,6 +43,8 @@ document! {
         duration: wanted At<Span>,
         /// The faults, by names of your choice. None at all is a control run.
         faults: optional Map<FaultDocument>,
+        /// A rollout: the faults are injected once for each stage, into a growing share of the instances that they pick. The next stage begins only when everything was as expected and the system is itself again: `[shadow, 10 %, 50 %, 100 %]`.
+        stages: optional At<Vec<OrText<StageDocument>>>,
         /// How soon the steady state must be back after the last undo.
         recovery: optional RecoveryDocument,
     }
@@ -57,6 +59,8 @@ document! {
         prometheus: optional At<String>,
         /// The measures, by names of your choice.
         measures: wanted At<Map<MeasureDocument>>,
+        /// What must add up when the load has ended: nothing lost, nothing done twice.
+        conservation: optional At<Tried<ConservationDocument>>,
     }
 }
 
@@ -65,6 +69,8 @@ document! {
     struct MeasureDocument {
         /// How it is read.
         probe: flatten ProbeDocument,
+        /// A service: the measure is read for each of its instances by itself, at the same times. While a fault hits some of them, the others are its control group. `{name}`, `{own-port}` and `{pid}` stand for the instance.
+        each: optional At<String>,
         /// What is expected of each reading: `< 1 %`, `<= baseline * 1.15`, `<= baseline + 20 ms`, `between 1 and 5`, `absent`, `present`, `== "text"`, `matches ^ok`. Without it the measure is only recorded.
         expect: optional At<String>,
         /// Everything is undone at once when readings are like this: `> 20 %`. Must lie outside of what is expected.
@@ -99,6 +105,8 @@ document! {
         within: optional At<Span>,
         /// Every measure as expected for so long counts as steady. 5s where nothing is said.
         steady_for: optional At<Span>,
+        /// The measure that is the backlog: it must be back at its level of the baseline within the same time.
+        backlog: optional At<String>,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use squall_model::conservation::Conservation;
 use squall_model::measure::{HttpFact, Judged};
 use squall_model::plan::{PLAN_VERSION, Plan, Recovery};
 use squall_model::target::Inventory;
@@ -9,16 +10,21 @@ use squall_model::unit::Span;
 
 use super::{Draft, Loaded, known};
 use crate::code::Code;
+use crate::document::conservation::ConservationDocument;
 use crate::document::experiment::{ExperimentDocument, RecoveryDocument, TargetChoice};
 use crate::lab;
 use crate::mistake::{At, Mistake, Mistakes, Source};
 use crate::notes::Notes;
-use crate::plan::fault::{Around, fault};
+use crate::plan::conservation::{Around, conservation};
+use crate::plan::expect::Reads;
+use crate::plan::fault::{self, fault};
 use crate::plan::load::{self, load};
-use crate::plan::measure::{Planned, measures};
+use crate::plan::measure::{EVERY, Planned, measures};
 use crate::plan::probe::Surroundings;
+use crate::plan::stage::stages;
 use crate::plan::target::{Environment, Known, Parts, Presence, count, ports, target};
 use crate::plan::text;
+use crate::shape::Tried;
 
 const BASELINE: Span = Span::seconds(10);
 const READINGS: u32 = 3;
@@ -48,15 +54,25 @@ pub(super) fn compile(
     });
     let planned = steady(document, known.as_ref(), notes);
     let baseline = baseline(document, &planned, notes);
-    let recovery = recovery(document.recovery.as_ref(), notes);
     let measures = document.steady.as_ref().and_then(|steady| steady.measures.as_ref());
     let names = measures.map(|measures| measures.value.names());
+    let recovery = recovery(document.recovery.as_ref(), &planned, names.as_deref(), notes);
     let reads: Vec<_> = planned.iter().map(|planned| (planned.measure.name.clone(), planned.reads)).collect();
-    let around = Around { duration, target: known.as_ref(), measures: names.as_deref(), reads: &reads };
+    let around =
+        fault::Around { duration, target: known.as_ref(), measures: names.as_deref(), reads: &reads };
     let mut faults = Vec::new();
     for (name, written) in document.faults.as_ref().map(|map| map.0.as_slice()).unwrap_or_default() {
         faults.extend(written.as_ref().and_then(|written| fault(name, written, &around, notes)));
     }
+    let stages =
+        document.stages.as_ref().map(|written| stages(written, &planned, names.as_deref(), &faults, notes));
+    let book =
+        document.steady.as_ref().and_then(|steady| Some((steady.conservation.as_ref()?, &steady.every)));
+    let account = book.map(|(written, every)| {
+        let every = every.as_ref().map_or(EVERY, |every| every.value);
+        let (planned, names) = (planned.as_slice(), names.as_deref());
+        conserved(written, &Around { planned, names, has_load: document.load.is_some(), every }, notes)
+    });
     if let Some(known) = &known {
         ports(known, notes);
     }
@@ -84,8 +100,8 @@ pub(super) fn compile(
         inventory: Inventory::default(),
         load: load.map_or(Some(None), |load| load.map(Some))?,
         measures: planned.into_iter().map(|planned| planned.measure).collect(),
-        conservation: None,
-        stages: Vec::new(),
+        conservation: account.map_or(Some(None), |account| account.map(Some))?,
+        stages: stages.map_or(Some(Vec::new()), |stages| stages)?,
         baseline,
         duration: duration?.value,
         faults: Vec::new(),
@@ -192,7 +208,41 @@ fn baseline(document: &ExperimentDocument, planned: &[Planned], notes: &mut Note
     baseline.value
 }
 
-fn recovery(written: Option<&RecoveryDocument>, notes: &mut Notes<'_>) -> Recovery {
+/// The account of work, or `None` with a mistake noted.
+fn conserved(
+    At { value: Tried(written), place }: &At<Tried<ConservationDocument>>,
+    around: &Around<'_>,
+    notes: &mut Notes<'_>,
+) -> Option<Conservation> {
+    let written = At { value: written.clone()?, place: *place };
+    conservation(&written, around, notes)
+}
+
+/// Whether the measure can be the backlog.
+fn is_backlog(name: &At<String>, planned: &[Planned], names: Option<&[String]>, notes: &mut Notes<'_>) {
+    if let Some(names) = names.filter(|names| !names.contains(&name.value)) {
+        return notes.unknown(Code::UnknownMeasure, "measure", &name.value, name.place, names);
+    }
+    let Some(planned) = planned.iter().find(|one| one.measure.name == name.value) else { return };
+    if planned.measure.each.is_some() {
+        let message = format!("`{}` is read for each instance, and there is one backlog", name.value);
+        notes.mistake(Mistake::new(Code::EachElsewhere, message, name.place, "several readings"));
+    } else if matches!(planned.reads, Reads::Text) {
+        let message = format!("`{}` reads a text, and a backlog is a number", name.value);
+        notes.mistake(Mistake::new(Code::WrongUnit, message, name.place, "not a number"));
+    }
+}
+
+fn recovery(
+    written: Option<&RecoveryDocument>,
+    planned: &[Planned],
+    names: Option<&[String]>,
+    notes: &mut Notes<'_>,
+) -> Recovery {
+    let backlog = written.and_then(|recovery| recovery.backlog.as_ref());
+    if let Some(backlog) = backlog {
+        is_backlog(backlog, planned, names, notes);
+    }
     let within = written.and_then(|recovery| recovery.within.as_ref());
     let steady = written.and_then(|recovery| recovery.steady_for.as_ref());
     if let Some(within) = within {
@@ -208,7 +258,7 @@ fn recovery(written: Option<&RecoveryDocument>, notes: &mut Notes<'_>) -> Recove
         }
         notes.mistake(mistake.help(format!("write `within: {}` or more", steady.value)));
     }
-    Recovery { within: allowed, steady_for, backlog: None }
+    Recovery { within: allowed, steady_for, backlog: backlog.map(|at| at.value.clone()) }
 }
 
 fn lint_readings(

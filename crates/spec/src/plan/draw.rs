@@ -4,6 +4,7 @@ use rand::seq::index;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use squall_model::plan::Window;
+use squall_model::stage::Share;
 use squall_model::unit::Percent;
 
 use crate::code::Code;
@@ -111,6 +112,22 @@ impl Choice {
     }
 }
 
+/// The order in which the stages of a rollout take the chosen instances in.
+pub(crate) fn order(chosen: &[String], generator: &mut ChaCha8Rng) -> Vec<String> {
+    let order = index::sample(generator, chosen.len(), chosen.len());
+    order.into_iter().map(|index| chosen[index].clone()).collect()
+}
+
+/// The instances of a stage, in the order of `chosen`: the first ones of the order of taking in, so that those of a
+/// smaller stage are among them.
+pub(crate) fn nested(share: Share, order: &[String], chosen: &[String]) -> Vec<String> {
+    let count = match share {
+        Share::Shadow => order.len(),
+        Share::Percent(share) => share_of(share, order.len()),
+    };
+    chosen.iter().filter(|name| order[..count].contains(name)).cloned().collect()
+}
+
 fn share_of(share: Percent, of: usize) -> usize {
     // 30 % of 10 is 3, and not 4 because 0.3 * 10 is 3.0000000000000004.
     let exact = share.0 * of as f64 / 100.0;
@@ -129,6 +146,24 @@ mod tests {
         {
             assert_eq!(share_of(Percent(share), of), expected, "{share} % of {of}");
         }
+    }
+
+    // E7
+    #[test]
+    fn a_larger_stage_hits_those_of_the_smaller_ones_too() {
+        let chosen = started("worker", 10);
+        let mut orders = Vec::new();
+        for seed in 0..20 {
+            let order = order(&chosen, &mut generator(seed, "kill"));
+            let of = |share| nested(Share::Percent(Percent(share)), &order, &chosen);
+            let (few, half, all) = (of(15.0), of(50.0), of(100.0));
+            assert_eq!((few.len(), half.len(), &all), (2, 5, &chosen));
+            assert!(few.iter().all(|name| half.contains(name)), "{few:?} are not all in {half:?}");
+            assert_eq!(nested(Share::Shadow, &order, &chosen), chosen);
+            orders.push(few);
+        }
+        orders.dedup();
+        assert!(orders.len() > 10, "the seed decides who is first");
     }
 
     // E6

@@ -30,6 +30,14 @@ pub(crate) struct Drafted {
 pub(crate) struct On {
     pub(crate) service: At<String>,
     pub(crate) choice: Choice,
+    acts: Acts,
+}
+
+impl On {
+    /// Whether single instances are hit.
+    pub(crate) fn is_divisible(&self) -> bool {
+        self.acts == Acts::Instances
+    }
 }
 
 /// What faults may refer to.
@@ -146,7 +154,7 @@ fn place(
             }
         }
     }
-    Some(Where::Service(On { service: service.clone(), choice: choice? }))
+    Some(Where::Service(On { service: service.clone(), choice: choice?, acts }))
 }
 
 fn choice(

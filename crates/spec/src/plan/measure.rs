@@ -10,11 +10,12 @@ use crate::document::experiment::{MeasureDocument, SteadyDocument};
 use crate::mistake::{At, Mistake};
 use crate::notes::Notes;
 use crate::plan::expect::{Reads, expect};
-use crate::plan::probe::{Surroundings, probe};
+use crate::plan::probe::{OWN, Surroundings, probe};
 use crate::plan::{abort, text};
 use crate::shape::OrText;
 
-const EVERY: Span = Span::seconds(1);
+/// Time between two readings where nothing is said.
+pub(crate) const EVERY: Span = Span::seconds(1);
 const LONGEST_TIMEOUT: Span = Span::seconds(5);
 const CONSECUTIVE: u32 = 2;
 
@@ -77,7 +78,14 @@ fn measure(
     }
     let every = written.every.as_ref().map_or(every, |every| every.value);
     let timeout = timeout(written, every, notes);
-    let read = probe(&written.probe, around, notes);
+    let each = written.each.as_ref();
+    let is_known = each.is_none_or(|each| is_service(each, around, notes));
+    let read = probe(
+        &written.probe,
+        &Surroundings { each, http_default: around.http_default.clone(), ..*around },
+        notes,
+    );
+    let read = read.filter(|(probe, _)| is_known && each.is_none_or(|each| differs(each, probe, notes)));
     unjudged(name, written, notes);
     let (probe, reads) = read?;
     if matches!(probe, Probe::Prometheus { .. }) && written.lag.is_none() {
@@ -110,7 +118,7 @@ fn measure(
     );
     let measure = Measure {
         name: name.value.clone(),
-        each: None,
+        each: written.each.as_ref().map(|each| each.value.clone()),
         probe,
         expect: expected.map_or(Some(None), |expect| expect.map(Some))?,
         abort: aborts.map_or(Some(None), |abort| abort.map(|(abort, _)| Some(abort)))?,
@@ -121,6 +129,44 @@ fn measure(
         lag: written.lag.as_ref().map_or(Span::ZERO, |lag| lag.value),
     };
     Some(Planned { measure, reads })
+}
+
+/// Whether there is such a service.
+fn is_service(each: &At<String>, around: &Surroundings<'_>, notes: &mut Notes<'_>) -> bool {
+    match around.services.filter(|services| !services.contains(&each.value)) {
+        None => true,
+        Some(services) => {
+            notes.unknown(Code::UnknownService, "service", &each.value, each.place, services);
+            false
+        }
+    }
+}
+
+/// Whether the instances can be told apart by what is read.
+fn differs(each: &At<String>, probe: &Probe, notes: &mut Notes<'_>) -> bool {
+    let names_instance = || {
+        // The one form in which every text of every probe can be looked at.
+        let written = serde_json::to_string(probe).unwrap_or_default();
+        OWN.iter().any(|word| written.contains(&format!("{{{word}}}")))
+    };
+    let help = match probe {
+        Probe::Process { .. } => return true,
+        Probe::Load(_) | Probe::Queue { .. } => {
+            "leave `each` out: there is one of it for all instances".to_owned()
+        }
+        _ if names_instance() => return true,
+        _ => {
+            format!("say where the instance comes in: {}", OWN.map(|word| format!("`{{{word}}}`")).join(", "))
+        }
+    };
+    let mistake = Mistake::new(
+        Code::EachElsewhere,
+        format!("every instance of `{}` would have the same reading", each.value),
+        each.place,
+        "nothing names the instance",
+    );
+    notes.mistake(mistake.help(help));
+    false
 }
 
 fn timeout(written: &MeasureDocument, every: Span, notes: &mut Notes<'_>) -> Span {
@@ -141,7 +187,7 @@ fn timeout(written: &MeasureDocument, every: Span, notes: &mut Notes<'_>) -> Spa
     timeout.value
 }
 
-fn threshold(
+pub(crate) fn threshold(
     written: &OrText<crate::document::experiment::AbortDocument>,
     reads: Reads,
     notes: &mut Notes<'_>,

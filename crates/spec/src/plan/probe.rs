@@ -27,7 +27,7 @@ pub(crate) struct Surroundings<'a> {
 }
 
 /// References that mean something where a measure is read for each instance.
-const OWN: [&str; 3] = ["name", "own-port", "pid"];
+pub(crate) const OWN: [&str; 3] = ["name", "own-port", "pid"];
 
 impl Surroundings<'_> {
     /// References beside those that mean something everywhere.
@@ -87,6 +87,16 @@ pub(crate) fn probe(
                 &process.service.value,
                 process.service.place,
                 services,
+            );
+            return None;
+        }
+        if let Some(each) = around.each.filter(|each| each.value != process.service.value) {
+            let message =
+                format!("`{}` is read for each instance of `{}`", process.service.value, each.value);
+            notes.mistake(
+                Mistake::new(Code::EachElsewhere, message, each.place, "another service")
+                    .related(process.service.place, "the processes that are read")
+                    .help(format!("write `each: {}`", process.service.value)),
             );
             return None;
         }

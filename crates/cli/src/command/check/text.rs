@@ -3,8 +3,10 @@
 use std::fmt::Write;
 
 use squall_engine::preflight::Examined;
+use squall_model::conservation::{Account, Conservation, Figure};
 use squall_model::measure::Measure;
 use squall_model::plan::{Plan, PlannedFault};
+use squall_model::stage::Stage;
 use squall_model::target::Find;
 
 use crate::text::{counted, plain};
@@ -32,19 +34,24 @@ pub(crate) fn plan(plan: &Plan, examined: &[Examined]) -> String {
     if let Some(load) = &plan.load {
         text.entry("load", &plain(&format!("{}, {}", load.pattern, load.target)));
     }
-    let most = plan.worst_case();
-    text.entry(
-        "time",
-        &format!(
-            "{} baseline, {} with faults, up to {} to recover: {most} at most",
-            plan.baseline, plan.duration, plan.recovery.within
-        ),
-    );
+    text.entry("time", &time(plan));
     text.entry("seed", &plan.seed.to_string());
     text.gap();
     let width = plan.measures.iter().map(|measure| measure.name.len()).max().unwrap_or_default();
     for (number, one) in plan.measures.iter().enumerate() {
         text.entry(if number == 0 { "steady" } else { "" }, &measure(one, width));
+    }
+    if let Some(book) = &plan.conservation {
+        text.entry("account", &conservation(book));
+    }
+    if let Some(backlog) = &plan.recovery.backlog {
+        text.entry("backlog", &format!("{backlog} back at its level of the baseline within the recovery"));
+    }
+    for (number, stage) in plan.stages.iter().enumerate() {
+        if number == 0 {
+            text.gap();
+        }
+        text.entry(if number == 0 { "stages" } else { "" }, &self::stage(stage, number + 1));
     }
     for planned in &plan.faults {
         text.gap();
@@ -72,6 +79,58 @@ impl Page {
     }
 }
 
+fn time(plan: &Plan) -> String {
+    let (most, within) = (plan.worst_case(), plan.recovery.within);
+    match plan.stages.len() {
+        0 => format!(
+            "{} baseline, {} with faults, up to {within} to recover: {most} at most",
+            plan.baseline, plan.duration
+        ),
+        stages => format!(
+            "{} baseline, {stages} times {} with faults and up to {within} to recover: {most} at most",
+            plan.baseline, plan.duration
+        ),
+    }
+}
+
+fn stage(stage: &Stage, number: usize) -> String {
+    let mut text = format!("{number}: {}", stage.share);
+    let on: Vec<String> =
+        stage.chosen.iter().map(|(fault, chosen)| format!("{fault} on {}", chosen.join(", "))).collect();
+    if !on.is_empty() {
+        let _ = write!(text, ", {}", on.join("; "));
+    }
+    for gate in &stage.gate {
+        let _ = write!(text, "; passes when {} {}", gate.measure, gate.is);
+    }
+    for trigger in &stage.rollback {
+        let (when, consecutive) = (&trigger.abort.when, trigger.abort.consecutive);
+        let _ = write!(text, "; undone when {} {when}, {consecutive} in a row", trigger.measure);
+    }
+    if !stage.hold.is_zero() {
+        let _ = write!(text, "; held for {}", stage.hold);
+    }
+    text
+}
+
+fn conservation(book: &Conservation) -> String {
+    let figures: Vec<String> = book.figures().map(|figure| figure.to_string()).collect();
+    let source = match &book.account {
+        Account::Ledger { every, .. } => format!("read by a program every {every}"),
+        Account::Measures(_) => "read by measures".to_owned(),
+    };
+    let allowed: Vec<String> = Figure::ALL
+        .into_iter()
+        .filter_map(|figure| Some(format!("{} {figure}", book.allowed(figure)?)))
+        .collect();
+    format!(
+        "{} {source}; at most {} within {} of the end of the load",
+        figures.join(", "),
+        allowed.join(", "),
+        book.within
+    )
+}
+
 fn measure(measure: &Measure, width: usize) -> String {
     let mut text = format!("{:<width$}  ", measure.name);
     match &measure.expect {
@@ -83,6 +142,9 @@ fn measure(measure: &Measure, width: usize) -> String {
         let _ = write!(text, "; abort when {}, {} in a row", abort.when, abort.consecutive);
     }
     let _ = write!(text, "; every {}", measure.every);
+    if let Some(service) = &measure.each {
+        let _ = write!(text, "; for each instance of {service}");
+    }
     text
 }
 

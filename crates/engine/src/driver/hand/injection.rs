@@ -6,14 +6,14 @@ use std::time::Duration;
 use squall_host::clock;
 use squall_host::spawn::Child;
 use squall_model::event::{EventKind, FaultRef, Offset};
-use squall_model::plan::{PlannedFault, Selection};
+use squall_model::plan::PlannedFault;
 use squall_model::target::{Find, Instance};
 use squall_model::unit::Span;
 
 use super::{Run, UnderWay};
 use crate::boundary::Boundary;
 use crate::change::{Change, Made, Step};
-use crate::driver::start::is_dry;
+use crate::driver::start::is_left_out;
 use crate::fault::{self, Expects, Prepared, Site, Target};
 use crate::machine::Input;
 use crate::reason::reason;
@@ -52,7 +52,7 @@ async fn try_inject(
         let (kind, site) = (planned.fault.clone(), site.clone());
         blocking(move || fault::prepare(&kind, &site)).await??
     };
-    if is_dry(run) {
+    if is_left_out(run, fault) {
         return Ok(Some(left_out(fault, on, &prepared)));
     }
     let Prepared { steps, effect, expects } = prepared;
@@ -125,7 +125,10 @@ async fn site(
         run.supervisor.instances(&service.name)
     } else {
         let (service, filling) = (service.clone(), run.filling.clone());
-        blocking(move || survey::instances(&service, &filling)).await?.map_err(|error| reason(&error))?
+        let name = service.name.clone();
+        let look = move || survey::processes(&service.name, &service.find, &filling);
+        let found = blocking(look).await?.map_err(|error| reason(&error))?;
+        run.roll.call(&name, &found)
     };
     let planned_count = run.plan.inventory.services.get(&service.name).map_or(0, Vec::len);
     if found.len() != planned_count {
@@ -135,11 +138,12 @@ async fn site(
             found: found.len() as u32,
         });
     }
-    site.targets = chosen(selection, &found);
+    let names = run.plan.chosen(planned, fault.stage).unwrap_or(&selection.chosen);
+    site.targets = chosen(names, &found);
     if site.targets.is_empty() {
         return Err(format!(
             "none of {} is there; {} has {} instances",
-            selection.chosen.join(", "),
+            names.join(", "),
             service.name,
             found.len()
         ));
@@ -150,8 +154,8 @@ async fn site(
     Ok(site)
 }
 
-fn chosen(selection: &Selection, found: &[Instance]) -> Vec<Target> {
-    found.iter().filter(|instance| selection.chosen.contains(&instance.name)).filter_map(Target::of).collect()
+fn chosen(names: &[String], found: &[Instance]) -> Vec<Target> {
+    found.iter().filter(|instance| names.contains(&instance.name)).filter_map(Target::of).collect()
 }
 
 fn left_out(fault: &FaultRef, on: Vec<String>, prepared: &Prepared) -> Input {
