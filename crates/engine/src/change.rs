@@ -15,10 +15,12 @@ use squall_host::process::{Delivery, Process};
 use squall_host::signal::Signal;
 use squall_host::spawn::{Child, Output, Spawn};
 use squall_host::stress::{Order, Stress};
+use squall_model::traffic::Toxic;
 use squall_model::undo::{Resource, Undo};
 
 use crate::journal::Receipt;
 use crate::program;
+use crate::proxy_api::ProxyApi;
 use crate::reason::reason;
 use crate::supervisor;
 use crate::undo::host_resource;
@@ -81,6 +83,19 @@ pub enum Change {
     },
     /// An order to the supervisor of the run's own services.
     Service(supervisor::Order),
+    /// A toxic is added to a proxy.
+    AddToxic {
+        /// The proxy.
+        api: ProxyApi,
+        /// The name of the toxic.
+        name: String,
+        /// The toxic.
+        toxic: Toxic,
+        /// Share of what passes that is hit, 0 to 1.
+        toxicity: f64,
+        /// The proxy removes it by itself after this.
+        ttl: Duration,
+    },
     /// A program is run.
     Run {
         /// Program and arguments.
@@ -173,6 +188,9 @@ impl Change {
                 set.map(drop).map(nothing_runs).map_err(|error| reason(&error))
             }
             Self::Service(order) => Err(format!("{order:?} was not handed to the supervisor")),
+            Self::AddToxic { api, name, toxic, toxicity, ttl } => {
+                api.add(&name, &toxic, toxicity, ttl).map(nothing_runs)
+            }
             Self::Run { argv, timeout, mark } => {
                 program::succeed(&argv, timeout, mark.as_deref()).map(nothing_runs)
             }
@@ -201,6 +219,11 @@ impl std::fmt::Display for Change {
                 write!(f, "set the {resource} limit of pid {} to {soft}", process.pid)
             }
             Self::Service(order) => order.fmt(f),
+            Self::AddToxic { api, toxic, toxicity, .. } => {
+                let attributes = serde_json::Value::Object(toxic.attributes.clone());
+                write!(f, "add the toxic {} {attributes} to the proxy {}", toxic.kind, api.proxy)?;
+                if *toxicity < 1.0 { write!(f, " at toxicity {toxicity}") } else { Ok(()) }
+            }
             Self::Run { argv, .. } => write!(f, "run {}", argv.first().map_or("nothing", String::as_str)),
         }
     }

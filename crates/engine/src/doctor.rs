@@ -25,7 +25,7 @@ pub struct Obstacle {
 }
 
 /// Every kind of fault, with the means that it needs.
-const NEEDS: [(&str, &[Mechanism]); 18] = [
+const NEEDS: [(&str, &[Mechanism]); 23] = [
     ("process-kill", &[Mechanism::Signal]),
     ("process-pause (signal)", &[Mechanism::Signal]),
     ("process-pause (freezer)", &[Mechanism::CgroupFreezer]),
@@ -43,6 +43,11 @@ const NEEDS: [(&str, &[Mechanism]); 18] = [
     ("service-kill", &[Mechanism::Signal]),
     ("service-restart", &[Mechanism::Signal]),
     ("service-scale", &[Mechanism::Signal]),
+    ("tcp", &[]),
+    ("http", &[]),
+    ("websocket", &[]),
+    ("redis", &[]),
+    ("postgres", &[]),
     ("command", &[]),
 ];
 
@@ -103,7 +108,7 @@ pub fn needs(fault: &Fault) -> Vec<Mechanism> {
             needs.extend(pids.map(|_| Mechanism::CgroupTasks));
             needs
         }
-        Fault::Command { .. } => vec![],
+        Fault::Traffic { .. } | Fault::Command { .. } => vec![],
     }
 }
 

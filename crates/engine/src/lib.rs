@@ -14,6 +14,7 @@ pub mod machine;
 mod plural;
 pub mod preflight;
 mod program;
+pub mod proxy_api;
 pub mod reason;
 mod recast;
 pub mod recover;

@@ -15,3 +15,11 @@ pub(crate) fn instances(count: u32) -> String {
         count => format!("{count} instances"),
     }
 }
+
+/// `1 hit`, `2 hits`.
+pub(crate) fn hits(count: u64) -> String {
+    match count {
+        1 => "1 hit".to_owned(),
+        count => format!("{count} hits"),
+    }
+}

@@ -13,6 +13,7 @@ use squall_model::id::RunId;
 use squall_model::plan::{Plan, PlannedFault};
 use squall_model::target::{Find, Instance, Inventory, Service};
 use squall_model::template::{Reference, Template};
+use squall_model::traffic::Via;
 
 use crate::doctor::{self, Obstacle};
 use crate::fault::{self, Site, Target};
@@ -101,7 +102,12 @@ fn examine_one(plan: &Plan, planned: &PlannedFault, filling: &Arc<Filling>) -> E
         obstacles: doctor::obstacles(&planned.fault),
     };
     let service = planned.on.as_ref().and_then(|on| plan.target.services.get(&on.service));
-    if let Some(Service { name, find: Find::Start(_), .. }) = service {
+    let is_started = |service: &&Service| {
+        let by_proxy =
+            planned.fault.is_on_traffic() && service.proxy.as_ref().is_some_and(Via::is_of_the_run);
+        by_proxy || (matches!(service.find, Find::Start(_)) && !planned.fault.is_on_traffic())
+    };
+    if let Some(Service { name, .. }) = service.filter(is_started) {
         examined.changes.push(format!("{} ({name})", planned.fault));
         examined.undos.push(undo_of_started(&planned.fault, name));
         return examined;
@@ -123,6 +129,7 @@ fn examine_one(plan: &Plan, planned: &PlannedFault, filling: &Arc<Filling>) -> E
 fn undo_of_started(fault: &Fault, service: &str) -> String {
     match fault {
         Fault::ProcessPause { .. } => format!("{service} goes on"),
+        Fault::Traffic { .. } => format!("the toxics are removed from the proxy in front of {service}"),
         Fault::FdExhaustion { .. } => format!("the previous limits of {service} are put back"),
         Fault::PidExhaustion { .. } | Fault::CgroupLimit { .. } => {
             format!("{service} goes back to its cgroup, and squall's is removed")

@@ -59,8 +59,11 @@ fn ends_with_the_boot(undo: &Undo) -> bool {
         | Undo::RestoreLimit { .. }
         | Undo::Resume { .. } => true,
         Undo::RestoreValue { path, .. } => path.starts_with("/sys/") || path.starts_with("/proc/"),
-        Undo::StartService { .. } | Undo::ScaleBack { .. } | Undo::Run { .. } | Undo::RemoveFile { .. } => {
-            false
-        }
+        // A proxy that was started again has none of our toxics, and one elsewhere has not been started again.
+        Undo::StartService { .. }
+        | Undo::ScaleBack { .. }
+        | Undo::Run { .. }
+        | Undo::RemoveToxic { .. }
+        | Undo::RemoveFile { .. } => false,
     }
 }

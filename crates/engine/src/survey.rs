@@ -51,7 +51,7 @@ pub fn instances(service: &Service, filling: &Filling) -> Result<Vec<Instance>, 
 pub fn processes(service: &str, find: &Find, filling: &Filling) -> Result<Vec<ProcessRef>, SurveyError> {
     let wrong = |why: String| SurveyError { service: service.to_owned(), why };
     let found = match find {
-        Find::Start(_) => return Ok(Vec::new()),
+        Find::Start(_) | Find::Elsewhere {} => return Ok(Vec::new()),
         Find::Name(pattern) => find::named(&Glob::new(pattern)).map_err(|error| wrong(reason(&error)))?,
         Find::CommandLine(pattern) => {
             let regex = regex::Regex::new(pattern).map_err(|error| wrong(error.to_string()))?;

@@ -15,12 +15,13 @@ use squall_host::signal::Signal;
 use squall_host::{clock, mark};
 use squall_model::id::ProcessRef;
 use squall_model::target::Find;
-use squall_model::template::Argv;
+use squall_model::template::{Argv, Template};
 use squall_model::undo::{Resource, Undo};
 
 use crate::filling::Filling;
 use crate::plural;
 use crate::program;
+use crate::proxy_api::{ProxyApi, Sight};
 use crate::reason::reason;
 use crate::recast::{process, recast};
 use crate::survey;
@@ -134,6 +135,7 @@ fn act_only(undo: &Undo, filling: &Filling) -> Result<(), String> {
             }
             program::succeed(&filled(undo, filling)?, timeout.0, None)
         }
+        Undo::RemoveToxic { api, proxy, toxic } => proxy_api(api, proxy, filling)?.remove(toxic),
         Undo::RemoveFile { path } => match std::fs::remove_file(path) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
@@ -200,6 +202,10 @@ fn prove(undo: &Undo, filling: &Filling, lives: Lives) -> Result<String, String>
                 Err("its check says that it is still in effect".to_owned())
             }
         }
+        Undo::RemoveToxic { api, proxy, toxic } => match proxy_api(api, proxy, filling)?.see(toxic)? {
+            Sight::Gone => Ok(format!("the proxy {proxy} has no toxic {toxic}")),
+            Sight::InForce(_) => Err(format!("the proxy {proxy} still has the toxic {toxic}")),
+        },
         Undo::RemoveFile { path } => match std::fs::symlink_metadata(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(format!("{path} is gone")),
             Err(error) => Err(format!("look at {path}: {error}")),
@@ -231,6 +237,11 @@ fn going(processes: &[ProcessRef]) -> Result<String, String> {
         0 => format!("not stopped any more: {going}"),
         gone => format!("not stopped any more: {going}; gone: {gone}"),
     })
+}
+
+fn proxy_api(api: &Template, proxy: &str, filling: &Filling) -> Result<ProxyApi, String> {
+    let api = filling.fill(api).map_err(|error| reason(&error))?;
+    Ok(ProxyApi { api, proxy: proxy.to_owned() })
 }
 
 fn restore_limit(undo: &Undo) -> Result<Restoration, String> {

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::template::{Argv, Template};
+use crate::traffic::{Protocol, Toxic};
 use crate::unit::{Bytes, Percent, Span};
 
 /// A fault with its parameters. The names are those that people write under `inject:`.
@@ -94,6 +95,17 @@ pub enum Fault {
         /// One every so long; all at once where nothing is said.
         every: Option<Span>,
     },
+    /// F16-F20: what passes through the proxy in front of the service is slowed, altered, refused or cut.
+    Traffic {
+        /// What it is read as.
+        protocol: Protocol,
+        /// What the proxy does, each a toxic of its API.
+        toxics: Vec<Toxic>,
+        /// The same in few words: `latency 100ms, jitter 20ms`.
+        what: String,
+        /// Share of the connections, or of the requests where the protocol has requests.
+        percent: Percent,
+    },
     /// Programs of your own.
     Command {
         /// Makes the change.
@@ -170,7 +182,7 @@ pub enum Amount {
 
 impl Fault {
     /// Every kind, as people write it.
-    pub const KINDS: [&str; 15] = [
+    pub const KINDS: [&str; 20] = [
         "process-kill",
         "process-pause",
         "cpu-stress",
@@ -185,6 +197,11 @@ impl Fault {
         "service-kill",
         "service-restart",
         "service-scale",
+        "tcp",
+        "http",
+        "websocket",
+        "redis",
+        "postgres",
         "command",
     ];
 
@@ -205,8 +222,14 @@ impl Fault {
             Self::ServiceKill {} => "service-kill",
             Self::ServiceRestart {} => "service-restart",
             Self::ServiceScale { .. } => "service-scale",
+            Self::Traffic { protocol, .. } => protocol.name(),
             Self::Command { .. } => "command",
         }
+    }
+
+    /// Whether it acts on what passes through a proxy, and not on processes.
+    pub fn is_on_traffic(&self) -> bool {
+        matches!(self, Self::Traffic { .. })
     }
 
     /// Whether it needs a service to act on (`on:`), or acts on the host.
@@ -259,6 +282,14 @@ impl fmt::Display for Fault {
             Self::ServiceRestart {} => f.write_str("restarted"),
             Self::ServiceScale { to, every: None } => write!(f, "scaled to {to}"),
             Self::ServiceScale { to, every: Some(every) } => write!(f, "scaled to {to}, one every {every}"),
+            Self::Traffic { protocol: Protocol::Tcp, what, percent, .. } if percent.0 >= 100.0 => {
+                f.write_str(what)
+            }
+            Self::Traffic { protocol: Protocol::Tcp, what, percent, .. } => {
+                write!(f, "{what} on {percent} of the connections")
+            }
+            Self::Traffic { what, percent, .. } if percent.0 >= 100.0 => f.write_str(what),
+            Self::Traffic { what, percent, .. } => write!(f, "{what}, {percent} of them"),
             Self::Command { inject, .. } => {
                 write!(f, "command {}", inject.first().map(ToString::to_string).unwrap_or_default())
             }

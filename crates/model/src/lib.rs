@@ -19,6 +19,7 @@ pub mod record;
 pub mod stage;
 pub mod target;
 pub mod template;
+pub mod traffic;
 pub mod undo;
 pub mod unit;
 pub mod verdict;

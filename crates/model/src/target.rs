@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::ProcessRef;
 use crate::measure::{Header, Probe};
 use crate::template::{Argv, Template};
+use crate::traffic::Via;
 use crate::unit::Span;
 
 /// A system under experiment.
@@ -37,6 +38,9 @@ pub struct Service {
     pub control: Control,
     /// Whether it is well. A start waits for it.
     pub health: Option<Probe>,
+    /// The proxy in front of it, where faults on its traffic are wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<Via>,
 }
 
 /// Where the processes of a service come from.
@@ -59,6 +63,8 @@ pub enum Find {
     Unit(String),
     /// By a program that prints PIDs, one a line.
     List(Argv),
+    /// It has no processes on this machine: only its traffic can be hit.
+    Elsewhere {},
 }
 
 /// A service that squall starts.

@@ -107,6 +107,15 @@ pub enum Undo {
         /// The value of `SQUALL_MARK` of the program that made the change: what is left of it ends first.
         mark: String,
     },
+    /// A toxic of a proxy in front of a service.
+    RemoveToxic {
+        /// Address of the proxy's API.
+        api: Template,
+        /// The proxy.
+        proxy: String,
+        /// The toxic, with a name that only squall gives.
+        toxic: String,
+    },
     /// A file that squall made.
     RemoveFile {
         /// Its path.
@@ -216,6 +225,9 @@ impl Undo {
             }],
             Self::ScaleBack { scale, .. } => vec![typed(scale)],
             Self::Run { undo, .. } => vec![typed(undo)],
+            Self::RemoveToxic { api, proxy, toxic } => {
+                vec![format!("curl -X DELETE {api}/proxies/{proxy}/toxics/{toxic}")]
+            }
             Self::RemoveFile { path } => vec![format!("rm {path}")],
         }
     }
@@ -251,6 +263,9 @@ impl fmt::Display for Undo {
             }
             Self::Run { undo, .. } => {
                 write!(f, "run {}", undo.first().map(ToString::to_string).unwrap_or_default())
+            }
+            Self::RemoveToxic { proxy, toxic, .. } => {
+                write!(f, "remove the toxic {toxic} from the proxy {proxy}")
             }
             Self::RemoveFile { path } => write!(f, "remove {path}"),
         }

@@ -8,3 +8,4 @@ pub(crate) mod policy;
 pub(crate) mod probe;
 pub(crate) mod stage;
 pub(crate) mod target;
+pub(crate) mod traffic;

@@ -118,7 +118,7 @@ impl Draft {
                 let instances =
                     plan.inventory.services.get(&on.service.value).map(Vec::as_slice).unwrap_or_default();
                 let eligible: Vec<String> = instances.iter().map(|instance| instance.name.clone()).collect();
-                if eligible.is_empty() {
+                if eligible.is_empty() && !fault.fault.is_on_traffic() {
                     notes.mistake(self.nothing_found(&on.service));
                     continue;
                 }
@@ -181,6 +181,7 @@ impl Draft {
             Find::Cgroup(path) => format!("in the cgroup {path}"),
             Find::Unit(unit) => format!("in the unit {unit}"),
             Find::List(_) => "by its `list` program".to_owned(),
+            Find::Elsewhere {} => "elsewhere".to_owned(),
         });
         let message = format!("no process of `{}` was found {}", service.value, how.unwrap_or_default());
         Mistake::new(Code::NothingFound, message, service.place, "nothing to hit")

@@ -97,5 +97,6 @@ fn service(name: &str, run: Vec<Template>, count: u32, health: Option<Probe>) ->
         find: Find::Start(Start { run, count, env: BTreeMap::new(), dir: None, restart_after }),
         control: Control::default(),
         health,
+        proxy: None,
     }
 }

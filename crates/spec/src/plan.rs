@@ -11,6 +11,8 @@ pub(crate) mod parameter;
 pub(crate) mod pattern;
 pub(crate) mod probe;
 pub(crate) mod stage;
+pub(crate) mod proxy;
 pub(crate) mod target;
 pub(crate) mod text;
+pub(crate) mod traffic;
 pub(crate) mod window;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use squall_model::fault::{Amount, PauseBy, Scope, Signal};
 use squall_model::load::HttpVersion;
 use squall_model::measure::{CgroupFact, Judged, LoadFigure, ProcessFact};
+use squall_model::traffic::Protocol;
 use squall_model::unit::{Bytes, Percent, Rate, Span, Unit, UnitError};
 
 use crate::code::Code;
@@ -37,6 +38,25 @@ pub(crate) struct Words(pub(crate) Vec<At<String>>);
 /// A version of HTTP.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Version(pub(crate) HttpVersion);
+
+/// One text or several.
+#[derive(Clone, Debug)]
+pub(crate) struct Texts(pub(crate) Vec<At<String>>);
+
+/// Which way traffic goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stream {
+    Upstream,
+    Downstream,
+    Both,
+}
+
+/// What becomes of the connection of a command that is swallowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Drop {
+    Hang,
+    Close,
+}
 
 /// A method of HTTP.
 #[derive(Clone, Debug)]
@@ -183,10 +203,66 @@ words! {
         "bytes" => Unit::Bytes, "per-second" => Unit::PerSecond, "/s" => Unit::PerSecond,
     }
     Version, "a version of HTTP", { "1.1" => Self(HttpVersion::One), "2" => Self(HttpVersion::Two) }
+    Protocol, "a protocol", {
+        "tcp" => Protocol::Tcp, "http" => Protocol::Http, "websocket" => Protocol::Websocket, "redis" => Protocol::Redis,
+        "postgres" => Protocol::Postgres,
+    }
+    Stream, "a direction", {
+        "upstream" => Stream::Upstream, "downstream" => Stream::Downstream, "both" => Stream::Both,
+    }
+    Drop, "a way to swallow a command", { "hang" => Drop::Hang, "close" => Drop::Close }
     Method, "a method of HTTP", {
         "GET" => Self("GET".to_owned()), "HEAD" => Self("HEAD".to_owned()), "POST" => Self("POST".to_owned()),
         "PUT" => Self("PUT".to_owned()), "PATCH" => Self("PATCH".to_owned()), "DELETE" => Self("DELETE".to_owned()),
         "OPTIONS" => Self("OPTIONS".to_owned()),
+    }
+}
+
+impl Stream {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Upstream => "upstream",
+            Self::Downstream => "downstream",
+            Self::Both => "both",
+        }
+    }
+}
+
+impl Drop {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Hang => "hang",
+            Self::Close => "close",
+        }
+    }
+}
+
+impl std::fmt::Display for Stream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Both => "both ways",
+            one => one.name(),
+        })
+    }
+}
+
+impl Shape for Texts {
+    fn read(node: &Node, notes: &mut Notes<'_>) -> Option<Self> {
+        match &node.kind {
+            Kind::Scalar { .. } => At::read(node, notes).map(|text| Self(vec![text])),
+            Kind::Sequence(items) if items.is_empty() => {
+                notes.mistake(
+                    Mistake::new(Code::Zero, "an empty list means nothing here", node.spot, "empty")
+                        .help("leave the key out for all"),
+                );
+                None
+            }
+            _ => Vec::read(node, notes).map(Self),
+        }
+    }
+
+    fn schema() -> Value {
+        json!({ "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" }, "minItems": 1 }] })
     }
 }
 

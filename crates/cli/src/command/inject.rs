@@ -84,8 +84,13 @@ impl Inject {
                 Fault::ProcessKill { .. } => whom.find_again()?,
                 _ => whom.find(),
             };
-            let service =
-                Service { name: SERVICE.to_owned(), find, control: Control::default(), health: None };
+            let service = Service {
+                name: SERVICE.to_owned(),
+                find,
+                control: Control::default(),
+                health: None,
+                proxy: None,
+            };
             target.services.insert(SERVICE.to_owned(), service);
             inventory = experiment::survey(&target, settings)?;
             let found = inventory.services.get(SERVICE).map(Vec::as_slice).unwrap_or_default();

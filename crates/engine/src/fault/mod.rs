@@ -18,6 +18,7 @@ mod process_kill;
 mod process_pause;
 mod service;
 pub(crate) mod stressor;
+mod traffic;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -120,6 +121,7 @@ pub fn prepare(fault: &Fault, site: &Site) -> Result<Prepared, Refusal> {
         Fault::ServiceKill {} => service::kill(site),
         Fault::ServiceRestart {} => service::restart(site),
         Fault::ServiceScale { to, every } => service::scale(site, *to, *every),
+        Fault::Traffic { toxics, percent, .. } => traffic::prepare(site, toxics, *percent),
         Fault::Command { inject, undo, check, timeout } => {
             command::prepare(site, inject, undo, check, *timeout)
         }
@@ -155,6 +157,11 @@ impl Site {
             .take(40)
             .collect();
         format!("{tail}-{name}-{}", self.number())
+    }
+
+    /// A name that no toxic of anybody else has.
+    fn toxic_name(&self, number: usize) -> String {
+        format!("squall-{}-{number}", self.group_name())
     }
 
     fn service(&self) -> Result<&Service, Refusal> {

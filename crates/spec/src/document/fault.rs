@@ -3,21 +3,22 @@
 use squall_model::fault::{Amount, PauseBy, Scope, Signal};
 use squall_model::unit::{Bytes, Percent, Span};
 
+use crate::document::traffic::{RedisDocument, TcpDocument};
 use crate::mistake::At;
 use crate::shape::{Map, Tried, choice, document};
 use crate::word::{Pick, Words};
 
 document! {
     /// A fault: what is broken, where and when.
-    struct FaultDocument
-        later("percent" => "a share of the traffic needs a fault on traffic; `pick: 50 %` chooses a share of the instances")
-    {
+    struct FaultDocument {
         /// What is broken.
         inject: wanted At<InjectDocument>,
         /// Whose processes are hit. Not for faults of the whole host.
         on: optional At<Tried<OnDocument>>,
         /// Which instances are hit: a number, a share (`50 %`, rounded up, at least one) or names. Numbers and shares are drawn from the seed. All of them where nothing is said.
         pick: optional At<Pick>,
+        /// The share of the traffic that is hit: of the connections for `tcp`, of the requests for the others. All of it where nothing is said. Only for faults on traffic.
+        percent: optional At<Percent>,
         /// When it begins, counted from the end of the baseline. At once where nothing is said.
         at: optional At<Span>,
         /// How long it lasts. Until the end of `duration` where nothing is said.
@@ -55,12 +56,7 @@ choice! {
     /// What is broken: one kind of fault and its parameters.
     enum InjectDocument("a kind of fault")
         later(
-            "redis" => "`process-pause` on the Redis service stalls it; `service-stop` takes it away",
-            "http" => "`process-pause` on the service stalls its answers; `service-stop` refuses connections",
-            "tcp" => "`process-pause` on the service stalls its answers; `service-stop` refuses connections",
-            "grpc" => "`process-pause` on the service stalls its answers; `service-stop` refuses connections",
-            "postgres" => "`process-pause` on the PostgreSQL service stalls it; `service-stop` takes it away",
-            "websocket" => "`process-pause` on the service stalls its messages",
+            "grpc" => "`http` reads gRPC too",
             "network-delay" => "use `command` with your own `tc` calls as `inject`, `undo` and `check`",
             "network-loss" => "use `command` with your own `tc` calls as `inject`, `undo` and `check`",
             "network-partition" => "use `command` with your own `nft` calls as `inject`, `undo` and `check`",
@@ -100,6 +96,10 @@ choice! {
         ServiceRestart("service-restart"): ServiceRestartDocument,
         /// The service has another number of instances for the window.
         ServiceScale("service-scale"): ServiceScaleDocument,
+        /// Bytes and connections on their way to and from the service, through its `proxy`.
+        Tcp("tcp"): At<TcpDocument>,
+        /// Commands of Redis on their way to the service, through its `proxy`.
+        Redis("redis"): At<RedisDocument>,
         /// Programs of your own.
         Command("command"): CommandFaultDocument,
     }

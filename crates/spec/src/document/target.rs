@@ -3,6 +3,7 @@
 use squall_model::unit::Span;
 
 use crate::document::probe::ProbeDocument;
+use crate::document::traffic::ProxyDocument;
 use crate::mistake::At;
 use crate::shape::{Map, Tried, choice, document};
 use crate::word::{Method, Words};
@@ -32,6 +33,8 @@ document! {
         find: optional At<FindDocument>,
         /// Programs that control it, where squall has no way of its own.
         control: optional ControlDocument,
+        /// The proxy in front of it, where faults on its traffic are wanted.
+        proxy: optional At<ProxyDocument>,
         /// Whether it is well: `{ http: URL }`, `{ tcp: HOST:PORT }` or `{ command: ... }`. A start waits for it.
         health: optional At<ProbeDocument>,
     }
@@ -70,7 +73,14 @@ choice! {
         Unit("unit"): At<String>,
         /// By a program that prints PIDs, one a line.
         List("list"): Words,
+        /// Nowhere on this machine: only its traffic can be hit, by `proxy`. `elsewhere: {}`.
+        Elsewhere("elsewhere"): ElsewhereDocument,
     }
+}
+
+document! {
+    /// A service that has no processes on this machine.
+    struct ElsewhereDocument {}
 }
 
 document! {

@@ -70,8 +70,10 @@ pub(crate) fn fault(
     }
     let when = written.when.as_ref().map(|when| condition(when, around, notes));
     let inject = written.inject.as_ref()?;
-    let fault = parameter::fault(&inject.value, windows.as_deref(), notes);
+    let percent = share(written, inject, notes);
+    let fault = parameter::fault(&inject.value, windows.as_deref(), percent.unwrap_or(ALL), notes);
     let on = place(name, written, inject, around, notes);
+    percent?;
     let fault = fault?;
     let on = match on? {
         Where::Host => None,
@@ -86,6 +88,28 @@ pub(crate) fn fault(
     }
     let fault = PlannedFault { name: name.value.clone(), fault, on: None, windows: windows?, when };
     Some(Drafted { fault, on, chance, place: name.place })
+}
+
+const ALL: Percent = Percent(100.0);
+
+/// The share of the traffic that is hit, or `None` with a mistake noted.
+fn share(written: &FaultDocument, inject: &At<InjectDocument>, notes: &mut Notes<'_>) -> Option<Percent> {
+    let (kind, acts) = kind(&inject.value);
+    match &written.percent {
+        None => Some(ALL),
+        Some(percent) if acts != Acts::Traffic => {
+            let message = format!("`{kind}` does not act on traffic");
+            let mistake = Mistake::new(Code::NeedlessPick, message, percent.place, "a share of what?");
+            notes.mistake(mistake.help("`pick: 50 %` chooses a share of the instances"));
+            None
+        }
+        Some(zero) if zero.value.0 <= 0.0 => {
+            let message = "a share of zero hits nothing";
+            notes.mistake(Mistake::new(Code::Zero, message, zero.place, "more than 0 %"));
+            None
+        }
+        Some(percent) => Some(percent.value),
+    }
 }
 
 /// Where a fault acts.
@@ -148,6 +172,7 @@ fn place(
         }
         if let Some(found) = known.target.services.get(&service.value) {
             controllable(found, &inject.value, service.place, notes)?;
+            reachable(found, (kind, acts), service.place, notes)?;
             if let (Find::Start(start), Some(choice)) = (&found.find, &choice) {
                 let eligible = super::draw::started(&found.name, start.count);
                 choice.check(&found.name, &eligible, notes)?;
@@ -157,13 +182,41 @@ fn place(
     Some(Where::Service(On { service: service.clone(), choice: choice?, acts }))
 }
 
+/// Whether the service has what the fault acts on: a proxy, or processes.
+fn reachable(
+    service: &Service,
+    (kind, acts): (&str, Acts),
+    place: Place,
+    notes: &mut Notes<'_>,
+) -> Option<()> {
+    if acts == Acts::Traffic {
+        if service.proxy.is_some() {
+            return Some(());
+        }
+        let message = format!("`{kind}` needs a proxy in front of `{}`", service.name);
+        notes.mistake(Mistake::new(Code::NoControl, message, place, "needs `proxy` in the target").help(
+            "add `proxy: { listen: \"127.0.0.1:{port:NAME}\", upstream: \"HOST:PORT\" }` to the service, and send its clients there",
+        ));
+        return None;
+    }
+    if service.find != (Find::Elsewhere {}) {
+        return Some(());
+    }
+    let message = format!("`{}` has no processes on this machine", service.name);
+    notes.mistake(
+        Mistake::new(Code::NoControl, message, place, "is elsewhere")
+            .help("`tcp`, `http`, `redis` and `postgres` act on its traffic"),
+    );
+    None
+}
+
 fn choice(
     written: &FaultDocument,
     instances: Option<&At<Vec<At<String>>>>,
     (kind, acts): (&str, Acts),
     notes: &mut Notes<'_>,
 ) -> Option<Choice> {
-    if acts == Acts::Service {
+    if acts == Acts::Service || acts == Acts::Traffic {
         let needless = written.pick.as_ref().map(|pick| pick.place).or(instances.map(|list| list.place));
         if let Some(place) = needless {
             let mistake = Mistake::new(
@@ -172,7 +225,11 @@ fn choice(
                 place,
                 "nothing to choose",
             );
-            notes.mistake(mistake.help("`process-kill` and `process-pause` hit single instances"));
+            notes.mistake(mistake.help(if acts == Acts::Traffic {
+                "`percent: 30 %` hits a share of the traffic"
+            } else {
+                "`process-kill` and `process-pause` hit single instances"
+            }));
             return None;
         }
         return Some(Choice::All);
@@ -210,6 +267,7 @@ enum Acts {
     Host,
     Instances,
     Service,
+    Traffic,
 }
 
 fn kind(inject: &InjectDocument) -> (&'static str, Acts) {
@@ -228,6 +286,8 @@ fn kind(inject: &InjectDocument) -> (&'static str, Acts) {
         InjectDocument::ServiceKill(_) => ("service-kill", Acts::Service),
         InjectDocument::ServiceRestart(_) => ("service-restart", Acts::Service),
         InjectDocument::ServiceScale(_) => ("service-scale", Acts::Service),
+        InjectDocument::Tcp(_) => ("tcp", Acts::Traffic),
+        InjectDocument::Redis(_) => ("redis", Acts::Traffic),
         InjectDocument::Command(_) => ("command", Acts::Host),
     }
 }

@@ -11,14 +11,16 @@ use crate::document::fault::{
 };
 use crate::mistake::{At, Mistake, Place};
 use crate::notes::Notes;
-use crate::plan::text;
+use crate::plan::{text, traffic};
 
 const COMMAND_TIMEOUT: Span = Span::seconds(10);
 
-/// The fault, or `None` with a mistake noted. `windows` are those that it will be on in.
+/// The fault, or `None` with a mistake noted. `windows` are those that it will be on in, `percent` is the share of the
+/// traffic.
 pub(crate) fn fault(
     inject: &InjectDocument,
     windows: Option<&[Window]>,
+    percent: Percent,
     notes: &mut Notes<'_>,
 ) -> Option<Fault> {
     let shortest = windows
@@ -104,6 +106,8 @@ pub(crate) fn fault(
             }
             Fault::ServiceScale { to: to?, every: scale.every.as_ref().map(|at| at.value) }
         }
+        InjectDocument::Tcp(tcp) => traffic::tcp(&tcp.value, tcp.place, percent, notes)?,
+        InjectDocument::Redis(redis) => traffic::redis(&redis.value, redis.place, percent, notes)?,
         InjectDocument::Command(command) => command_fault(command, notes)?,
     })
 }

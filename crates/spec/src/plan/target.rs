@@ -14,7 +14,7 @@ use crate::document::target::{
 use crate::mistake::{At, Mistake};
 use crate::notes::Notes;
 use crate::plan::probe::{Surroundings, probe};
-use crate::plan::text;
+use crate::plan::{proxy, text};
 use crate::word::Words;
 
 const ENVIRONMENT: &str = "local";
@@ -69,7 +69,13 @@ pub(crate) fn target(written: &TargetDocument, fallback: &str, notes: &mut Notes
     for (name, written) in map.map(|map| map.0.as_slice()).unwrap_or_default() {
         let named = text::name(name, "a service", notes);
         let service = written.as_ref().and_then(|written| service(name, written, &names, notes));
-        if let (true, Some(service)) = (named, service) {
+        let proxy = written.as_ref().and_then(|written| written.proxy.as_ref());
+        let proxy = proxy.map(|written| proxy::proxy(&name.value, written, &names, notes));
+        if let (true, Some(mut service)) = (named, service) {
+            if let Some(Some(planned)) = proxy {
+                service.proxy = Some(planned.via);
+                services.extend(planned.service.map(|proxy| (proxy.name.clone(), proxy)));
+            }
             services.insert(name.value.clone(), service);
         }
     }
@@ -115,6 +121,7 @@ fn service(
         find: find?,
         control,
         health: health.map_or(Some(None), |health| health.map(Some))?,
+        proxy: None,
     })
 }
 
@@ -187,6 +194,7 @@ fn find(written: &FindDocument, notes: &mut Notes<'_>) -> Option<Find> {
         FindDocument::Cgroup(path) => Find::Cgroup(text::absolute(path, notes)?),
         FindDocument::Unit(unit) => Find::Unit(unit.value.clone()),
         FindDocument::List(run) => Find::List(text::argv(run, &[], notes)?),
+        FindDocument::Elsewhere(_) => Find::Elsewhere {},
     })
 }
 
@@ -233,7 +241,7 @@ fn health(written: &At<ProbeDocument>, names: &[String], notes: &mut Notes<'_>) 
 
 /// Ports that are asked for, but that no service is started with.
 pub(crate) fn ports(known: &Known, notes: &mut Notes<'_>) {
-    if known.names.len() != known.target.services.len() {
+    if known.names.iter().any(|name| !known.target.services.contains_key(name)) {
         // A service that could not be read may be the one that has the port.
         return;
     }

@@ -121,6 +121,10 @@ async fn site(
     };
     let Some(selection) = &planned.on else { return Ok(site) };
     let service = run.plan.target.services.get(&selection.service).ok_or("the target has no such service")?;
+    if planned.fault.is_on_traffic() {
+        site.service = Some(service.clone());
+        return Ok(site);
+    }
     let found = if let Find::Start(_) = &service.find {
         run.supervisor.instances(&service.name)
     } else {

@@ -1,0 +1,90 @@
+//! F16-F20: faults on what passes through the proxy in front of a service.
+
+use std::time::Duration;
+
+use squall_host::clock;
+use squall_model::template::Template;
+use squall_model::traffic::Toxic;
+use squall_model::undo::Undo;
+use squall_model::unit::Percent;
+
+use super::{Measuring, Prepared, Refusal, Site};
+use crate::change::{Change, Step};
+use crate::plural;
+use crate::proxy_api::{ProxyApi, Sight};
+use crate::reason::reason;
+
+/// Traffic that does not come within it does not come.
+const TRAFFIC_WITHIN: Duration = Duration::from_secs(10);
+/// Between two looks at what was hit.
+const PAUSE: Duration = Duration::from_millis(20);
+
+pub(super) fn prepare(site: &Site, toxics: &[Toxic], percent: Percent) -> Result<Prepared, Refusal> {
+    let service = site.service()?;
+    let via = service.proxy.as_ref().ok_or_else(|| {
+        format!("nothing is known of a proxy in front of {}: give it `proxy: {{ ... }}`", service.name)
+    })?;
+    let filled = site.filling.fill_plain(&vec![via.api.clone()]).map_err(|error| reason(&error))?;
+    let plain = filled.into_iter().next().unwrap_or_default();
+    let api = site.filling.fill(&plain).map_err(|error| reason(&error))?;
+    let api = ProxyApi { api, proxy: via.name.clone() };
+    api.look()?;
+    let mut steps = Vec::new();
+    let mut names = Vec::new();
+    for (number, toxic) in toxics.iter().enumerate() {
+        let name = site.toxic_name(number);
+        steps.push(step(&api, &plain, &name, toxic, percent, site.remaining));
+        names.push(name);
+    }
+    let within = TRAFFIC_WITHIN.min(site.remaining);
+    Ok(Prepared { steps, effect: hit(api, names, within), expects: None })
+}
+
+fn step(
+    api: &ProxyApi,
+    plain: &Template,
+    name: &str,
+    toxic: &Toxic,
+    percent: Percent,
+    ttl: Duration,
+) -> Step {
+    Step {
+        undo: Undo::RemoveToxic { api: plain.clone(), proxy: api.proxy.clone(), toxic: name.to_owned() },
+        change: Change::AddToxic {
+            api: api.clone(),
+            name: name.to_owned(),
+            toxic: toxic.clone(),
+            toxicity: percent.0 / 100.0,
+            ttl,
+        },
+    }
+}
+
+/// A fault on traffic has an effect once it has hit something: the proxy counts.
+fn hit(api: ProxyApi, names: Vec<String>, within: Duration) -> Measuring {
+    Box::new(move || {
+        let began = clock::since_boot();
+        loop {
+            let mut hits = Some(0);
+            for name in &names {
+                match api.see(name)? {
+                    Sight::Gone => return Err(format!("the proxy has lost the toxic {name}")),
+                    Sight::InForce(count) => hits = hits.zip(count).map(|(sum, count)| sum + count),
+                }
+            }
+            let waited = clock::since_boot().saturating_sub(began);
+            match hits {
+                // Toxiproxy does not count; that it is in force is all that can be known.
+                None => return Ok("in force, as the proxy says, which counts no hits".to_owned()),
+                Some(0) if waited < within => std::thread::sleep(PAUSE),
+                Some(0) => {
+                    return Err(format!("nothing passed through the proxy that it could hit, in {within:?}"));
+                }
+                Some(hits) => {
+                    let seconds = waited.as_secs_f64();
+                    return Ok(format!("{} within {seconds:.1} s", plural::hits(hits)));
+                }
+            }
+        }
+    })
+}

@@ -1,0 +1,73 @@
+//! Faults on traffic: what a proxy in front of a service does to what passes through it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::template::{Reference, Template};
+
+/// The proxy in front of a service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Via {
+    /// Address of the proxy's API, which is Toxiproxy's.
+    pub api: Template,
+    /// The name that the proxy has there.
+    pub name: String,
+}
+
+/// What the traffic is read as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protocol {
+    /// Bytes.
+    Tcp,
+    /// HTTP/1 and HTTP/2, gRPC.
+    Http,
+    /// Messages of a WebSocket.
+    Websocket,
+    /// Commands of Redis.
+    Redis,
+    /// Statements of PostgreSQL.
+    Postgres,
+}
+
+/// One fault in the words of the proxy's API: a toxic.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Toxic {
+    /// Its type: `latency`, `redis`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Which way it acts; the proxy's own choice where nothing is said.
+    pub stream: Option<String>,
+    /// Its attributes.
+    pub attributes: Map<String, Value>,
+}
+
+impl Via {
+    /// Whether the proxy is started by the run itself, so that there is none before it.
+    pub fn is_of_the_run(&self) -> bool {
+        self.api.references().is_ok_and(|found| found.iter().any(|one| matches!(one, Reference::Port(_))))
+    }
+}
+
+impl Protocol {
+    /// The name, as people write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Http => "http",
+            Self::Websocket => "websocket",
+            Self::Redis => "redis",
+            Self::Postgres => "postgres",
+        }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}

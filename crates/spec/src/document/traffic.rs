@@ -1,0 +1,76 @@
+//! Faults on traffic and the proxies that carry them out, as they are written.
+
+use squall_model::traffic::Protocol;
+use squall_model::unit::{Bytes, Span};
+
+use crate::mistake::At;
+use crate::shape::document;
+use crate::word::{Drop, Stream, Texts};
+
+document! {
+    /// The proxy in front of a service: its clients must reach the service through it.
+    struct ProxyDocument one_of("a proxy": "listen", "api") {
+        /// The run starts a proxy that listens here: `127.0.0.1:{port:redis-proxy}`. Clients are sent here.
+        listen: optional At<String>,
+        /// Where it passes the traffic on to: `127.0.0.1:6379`. With `listen`.
+        upstream: optional At<String>,
+        /// What it reads the traffic as: `tcp`, `http`, `websocket`, `redis` or `postgres`. As bytes (`tcp`) where nothing is said. With `listen`.
+        protocol: optional At<Protocol>,
+        /// A proxy that runs already, squall's or Toxiproxy: the address of its API, `http://127.0.0.1:8474`.
+        api: optional At<String>,
+        /// The name that the proxy has in that API. That of the service where nothing is said. With `api`.
+        name: optional At<String>,
+    }
+}
+
+document! {
+    /// Bytes and connections: at least one of these.
+    struct TcpDocument {
+        /// Everything arrives so much later.
+        delay: optional At<Span>,
+        /// The delay is up to so much shorter or longer.
+        jitter: optional At<Span>,
+        /// So many bytes a second at most, on each connection.
+        bandwidth: optional At<Bytes>,
+        /// A connection is closed so much later than its end asks for.
+        slow_close: optional At<Span>,
+        /// Nothing arrives any more, and the connection is closed after so long; `0`: it stays open.
+        timeout: optional At<Span>,
+        /// Connections are reset (RST) after so long; `0`: at once.
+        reset: optional At<Span>,
+        /// Data arrives in pieces of about this size.
+        slice: optional At<Bytes>,
+        /// Between two pieces of `slice`.
+        pause: optional At<Span>,
+        /// A connection is closed after so many bytes.
+        limit: optional At<Bytes>,
+        /// Which way: `upstream` (to the service), `downstream` (from it) or `both`. `downstream` where nothing is said.
+        direction: optional Stream,
+    }
+}
+
+document! {
+    /// Commands of Redis: which, and what is done to them.
+    struct RedisDocument {
+        /// Commands, with their subcommand or without: `BLMOVE`, `CONFIG SET`. Every command where nothing is said.
+        commands: optional Texts,
+        /// Patterns as of `KEYS`, one of which a key of the command must match. Any key or none where nothing is said.
+        keys: optional Texts,
+        /// Addresses or networks of clients. Every client where nothing is said.
+        clients: optional Texts,
+        /// Only so many of those that match.
+        first: optional At<u64>,
+        /// Only every n-th of those that match.
+        every: optional At<u64>,
+        /// The command reaches the server so much later.
+        delay: optional At<Span>,
+        /// The delay is up to so much shorter or longer.
+        jitter: optional At<Span>,
+        /// The server does not get the command; this is the answer: `LOADING`, `READONLY`, `CLUSTERDOWN`, `OOM`, `TRYAGAIN`, `MOVED HOST:PORT`, `ASK HOST:PORT`, or words of your own such as `ERR no such thing`.
+        error: optional At<String>,
+        /// The server does not get the command, and there is no answer: the connection stays open and silent (`hang`), or is closed (`close`).
+        drop: optional At<Drop>,
+        /// The reply breaks off after so many bytes, and the connection is closed.
+        cut: optional At<Bytes>,
+    }
+}
