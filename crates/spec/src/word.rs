@@ -58,6 +58,15 @@ pub(crate) enum Drop {
     Close,
 }
 
+/// When a reset comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ResetPoint {
+    Request,
+    Answer,
+    Body,
+    End,
+}
+
 /// A method of HTTP.
 #[derive(Clone, Debug)]
 pub(crate) struct Method(pub(crate) String);
@@ -211,6 +220,9 @@ words! {
         "upstream" => Stream::Upstream, "downstream" => Stream::Downstream, "both" => Stream::Both,
     }
     Drop, "a way to swallow a command", { "hang" => Drop::Hang, "close" => Drop::Close }
+    ResetPoint, "a moment of a request", {
+        "request" => ResetPoint::Request, "answer" => ResetPoint::Answer, "body" => ResetPoint::Body, "end" => ResetPoint::End,
+    }
     Method, "a method of HTTP", {
         "GET" => Self("GET".to_owned()), "HEAD" => Self("HEAD".to_owned()), "POST" => Self("POST".to_owned()),
         "PUT" => Self("PUT".to_owned()), "PATCH" => Self("PATCH".to_owned()), "DELETE" => Self("DELETE".to_owned()),
@@ -224,6 +236,17 @@ impl Stream {
             Self::Upstream => "upstream",
             Self::Downstream => "downstream",
             Self::Both => "both",
+        }
+    }
+}
+
+impl ResetPoint {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Answer => "answer",
+            Self::Body => "body",
+            Self::End => "end",
         }
     }
 }

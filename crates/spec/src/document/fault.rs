@@ -3,6 +3,7 @@
 use squall_model::fault::{Amount, PauseBy, Scope, Signal};
 use squall_model::unit::{Bytes, Percent, Span};
 
+use crate::document::http::HttpDocument;
 use crate::document::traffic::{RedisDocument, TcpDocument};
 use crate::mistake::At;
 use crate::shape::{Map, Tried, choice, document};
@@ -98,6 +99,8 @@ choice! {
         ServiceScale("service-scale"): ServiceScaleDocument,
         /// Bytes and connections on their way to and from the service, through its `proxy`.
         Tcp("tcp"): At<TcpDocument>,
+        /// Requests of HTTP and gRPC on their way to the service, through its `proxy`.
+        Http("http"): At<HttpDocument>,
         /// Commands of Redis on their way to the service, through its `proxy`.
         Redis("redis"): At<RedisDocument>,
         /// Programs of your own.

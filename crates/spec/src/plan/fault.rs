@@ -287,6 +287,7 @@ fn kind(inject: &InjectDocument) -> (&'static str, Acts) {
         InjectDocument::ServiceRestart(_) => ("service-restart", Acts::Service),
         InjectDocument::ServiceScale(_) => ("service-scale", Acts::Service),
         InjectDocument::Tcp(_) => ("tcp", Acts::Traffic),
+        InjectDocument::Http(_) => ("http", Acts::Traffic),
         InjectDocument::Redis(_) => ("redis", Acts::Traffic),
         InjectDocument::Command(_) => ("command", Acts::Host),
     }

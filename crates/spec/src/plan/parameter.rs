@@ -107,6 +107,7 @@ pub(crate) fn fault(
             Fault::ServiceScale { to: to?, every: scale.every.as_ref().map(|at| at.value) }
         }
         InjectDocument::Tcp(tcp) => traffic::tcp(&tcp.value, tcp.place, percent, notes)?,
+        InjectDocument::Http(http) => traffic::http(&http.value, http.place, percent, notes)?,
         InjectDocument::Redis(redis) => traffic::redis(&redis.value, redis.place, percent, notes)?,
         InjectDocument::Command(command) => command_fault(command, notes)?,
     })
