@@ -1,12 +1,13 @@
 //! Scalars: quantities, numbers and fixed words.
 
+mod traffic;
+
 use std::str::FromStr;
 
 use serde_json::{Value, json};
 use squall_model::fault::{Amount, PauseBy, Scope, Signal};
 use squall_model::load::HttpVersion;
 use squall_model::measure::{CgroupFact, Judged, LoadFigure, ProcessFact};
-use squall_model::traffic::Protocol;
 use squall_model::unit::{Bytes, Percent, Rate, Span, Unit, UnitError};
 
 use crate::code::Code;
@@ -15,6 +16,8 @@ use crate::mistake::{At, Mistake};
 use crate::node::{Kind, Node};
 use crate::notes::Notes;
 use crate::shape::{Shape, scalar, wrong_shape};
+
+pub(crate) use traffic::{CutPoint, Disconnect, Drop, ResetPoint, Stream};
 
 /// `true` or `false`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,30 +45,6 @@ pub(crate) struct Version(pub(crate) HttpVersion);
 /// One text or several.
 #[derive(Clone, Debug)]
 pub(crate) struct Texts(pub(crate) Vec<At<String>>);
-
-/// Which way traffic goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stream {
-    Upstream,
-    Downstream,
-    Both,
-}
-
-/// What becomes of the connection of a command that is swallowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Drop {
-    Hang,
-    Close,
-}
-
-/// When a reset comes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ResetPoint {
-    Request,
-    Answer,
-    Body,
-    End,
-}
 
 /// A method of HTTP.
 #[derive(Clone, Debug)]
@@ -185,6 +164,8 @@ macro_rules! words {
     )*};
 }
 
+pub(crate) use words;
+
 words! {
     Signal, "a signal", {
         "KILL" => Signal::Kill, "TERM" => Signal::Term, "INT" => Signal::Int, "HUP" => Signal::Hup, "QUIT" => Signal::Quit,
@@ -227,45 +208,6 @@ words! {
         "GET" => Self("GET".to_owned()), "HEAD" => Self("HEAD".to_owned()), "POST" => Self("POST".to_owned()),
         "PUT" => Self("PUT".to_owned()), "PATCH" => Self("PATCH".to_owned()), "DELETE" => Self("DELETE".to_owned()),
         "OPTIONS" => Self("OPTIONS".to_owned()),
-    }
-}
-
-impl Stream {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Upstream => "upstream",
-            Self::Downstream => "downstream",
-            Self::Both => "both",
-        }
-    }
-}
-
-impl ResetPoint {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Request => "request",
-            Self::Answer => "answer",
-            Self::Body => "body",
-            Self::End => "end",
-        }
-    }
-}
-
-impl Drop {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Hang => "hang",
-            Self::Close => "close",
-        }
-    }
-}
-
-impl std::fmt::Display for Stream {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Both => "both ways",
-            one => one.name(),
-        })
     }
 }
 

@@ -101,7 +101,8 @@ target:
     app:
       start: { run: [serve, "--name", "{name}", "--port", "{port:app}"], count: 3, env: { TOKEN: "{env:TOKEN}" }, dir: /srv, restart-after: 500ms }
       health: { http: "http://127.0.0.1:{port:app}/health" }
-    cache: { find: { port: 6379 }, control: { stop: [redis-cli, shutdown], start: [redis-server], scale: [scale, "{count}"] } }
+      proxy: { api: "http://127.0.0.1:8474", name: web }
+    cache: { find: { port: 6379 }, proxy: { listen: "127.0.0.1:{port:via}", upstream: "127.0.0.1:6379", protocol: redis }, control: { stop: [redis-cli, shutdown], start: [redis-server], scale: [scale, "{count}"] } }
     db: { find: { unit: postgresql.service }, health: { tcp: "127.0.0.1:5432" } }
     log: { find: { list: [pgrep, -x, rsyslogd] } }
   queue: { stats: [stats, --json] }
@@ -152,6 +153,11 @@ faults:
   kill-all: { inject: { service-kill: }, on: { service: db } }
   restart: { inject: { service-restart: {} }, on: { service: db } }
   scale: { inject: { service-scale: { to: 0, every: 1s } }, on: { service: app } }
+  slow: { inject: { tcp: { delay: 10ms, jitter: 5ms, bandwidth: 1 MB, slice: 100 B, pause: 1ms, direction: both } }, on: { service: cache }, percent: 30 % }
+  busy: { inject: { redis: { commands: [BLMOVE, "CONFIG SET"], keys: "jobs:*", delay: 100ms, jitter: 20ms, error: "MOVED 127.0.0.1:7001", every: 2 } }, on: { service: cache }, percent: 30 % }
+  shed: { inject: { http: { paths: [/cart, "/pay/*"], answer: { status: 429, headers: { Retry-After: "2" } }, first: 10 } }, on: { service: app } }
+  serial: { inject: { postgres: { kinds: [update], statement: "orders", error: "40001" } }, on: { service: app } }
+  lag: { inject: { websocket: { delay: 1s, direction: downstream } }, on: { service: app } }
   own: { inject: { command: { inject: [a], undo: [b], check: [c], timeout: 3s } } }
 "#;
 

@@ -34,8 +34,9 @@ use squall_model::fault::{Fault, Scope};
 use squall_model::id::RunId;
 use squall_model::target::{Find, Service};
 use squall_model::template::{Argv, Template};
+use squall_model::traffic::Protocol;
 use squall_model::undo::Undo;
-use squall_model::unit::Span;
+use squall_model::unit::{Percent, Span};
 
 use crate::change::Step;
 use crate::filling::Filling;
@@ -121,7 +122,11 @@ pub fn prepare(fault: &Fault, site: &Site) -> Result<Prepared, Refusal> {
         Fault::ServiceKill {} => service::kill(site),
         Fault::ServiceRestart {} => service::restart(site),
         Fault::ServiceScale { to, every } => service::scale(site, *to, *every),
-        Fault::Traffic { toxics, percent, .. } => traffic::prepare(site, toxics, *percent),
+        Fault::Traffic { protocol, toxics, percent, .. } => {
+            // A protocol that has requests draws for each of them, which its rule says.
+            let per_connection = if *protocol == Protocol::Tcp { *percent } else { Percent(100.0) };
+            traffic::prepare(site, toxics, per_connection)
+        }
         Fault::Command { inject, undo, check, timeout } => {
             command::prepare(site, inject, undo, check, *timeout)
         }

@@ -4,7 +4,7 @@ use squall_model::fault::{Amount, PauseBy, Scope, Signal};
 use squall_model::unit::{Bytes, Percent, Span};
 
 use crate::document::http::HttpDocument;
-use crate::document::traffic::{RedisDocument, TcpDocument};
+use crate::document::traffic::{PostgresDocument, RedisDocument, TcpDocument, WebsocketDocument};
 use crate::mistake::At;
 use crate::shape::{Map, Tried, choice, document};
 use crate::word::{Pick, Words};
@@ -103,6 +103,10 @@ choice! {
         Http("http"): At<HttpDocument>,
         /// Commands of Redis on their way to the service, through its `proxy`.
         Redis("redis"): At<RedisDocument>,
+        /// Statements of PostgreSQL on their way to the service, through its `proxy`.
+        Postgres("postgres"): At<PostgresDocument>,
+        /// Messages of a WebSocket, through the service's `proxy`.
+        Websocket("websocket"): At<WebsocketDocument>,
         /// Programs of your own.
         Command("command"): CommandFaultDocument,
     }

@@ -5,7 +5,7 @@ use squall_model::unit::{Bytes, Span};
 
 use crate::mistake::At;
 use crate::shape::document;
-use crate::word::{Drop, Stream, Texts};
+use crate::word::{CutPoint, Disconnect, Drop, Flag, Stream, Texts};
 
 document! {
     /// The proxy in front of a service: its clients must reach the service through it.
@@ -72,5 +72,63 @@ document! {
         drop: optional At<Drop>,
         /// The reply breaks off after so many bytes, and the connection is closed.
         cut: optional At<Bytes>,
+    }
+}
+
+document! {
+    /// Statements of PostgreSQL: which, and what is done to them.
+    struct PostgresDocument {
+        /// A regular expression that is found in the statement, in any case.
+        statement: optional At<String>,
+        /// What the statement does: `select`, `insert`, `update`, `delete`, `merge`, `begin`, `commit`, `rollback`, `savepoint`, `copy`, `ddl`, `set`, `notify`, `other`; or `connect`, the start of a session. Anything but `connect` where nothing is said.
+        kinds: optional Texts,
+        /// Databases, with `*` and `?`. Every one where nothing is said.
+        databases: optional Texts,
+        /// Users, with `*` and `?`. Every one where nothing is said.
+        users: optional Texts,
+        /// Addresses or networks of clients. Every client where nothing is said.
+        clients: optional Texts,
+        /// Only so many of those that match.
+        first: optional At<u64>,
+        /// Only every n-th of those that match.
+        every: optional At<u64>,
+        /// The statement reaches the server so much later.
+        delay: optional At<Span>,
+        /// The delay is up to so much shorter or longer.
+        jitter: optional At<Span>,
+        /// Each row of the result comes so much after the one before.
+        row_delay: optional At<Span>,
+        /// The statement is not executed; an error with this SQLSTATE is the answer: `40001`, `57P01`, `53300`.
+        error: optional At<String>,
+        /// The connection is reset: `before` the server gets the statement, or at its `reply`.
+        cut: optional At<CutPoint>,
+    }
+}
+
+document! {
+    /// Messages of a WebSocket: which, and what is done to them.
+    struct WebsocketDocument {
+        /// Paths of the handshake, with `*` for any text. Every one where nothing is said.
+        paths: optional Texts,
+        /// Hosts of the handshake, with `*` for any text. Every one where nothing is said.
+        hosts: optional Texts,
+        /// Only messages of the client (`upstream`) or of the service (`downstream`). `both` where nothing is said.
+        direction: optional Stream,
+        /// Only so many of those that match.
+        first: optional At<u64>,
+        /// Only every n-th of those that match.
+        every: optional At<u64>,
+        /// The message, and those behind it, come so much later.
+        delay: optional At<Span>,
+        /// The delay is up to so much shorter or longer.
+        jitter: optional At<Span>,
+        /// The message never arrives.
+        drop: optional At<Flag>,
+        /// So many copies follow the message, 1 to 16.
+        duplicate: optional At<u32>,
+        /// Both sides get a close frame with this code instead of the message, 1000 to 4999.
+        close: optional At<u32>,
+        /// The connection breaks without a close frame: it is closed (`close`) or reset (`reset`).
+        disconnect: optional At<Disconnect>,
     }
 }

@@ -288,6 +288,8 @@ fn kind(inject: &InjectDocument) -> (&'static str, Acts) {
         InjectDocument::ServiceScale(_) => ("service-scale", Acts::Service),
         InjectDocument::Tcp(_) => ("tcp", Acts::Traffic),
         InjectDocument::Http(_) => ("http", Acts::Traffic),
+        InjectDocument::Websocket(_) => ("websocket", Acts::Traffic),
+        InjectDocument::Postgres(_) => ("postgres", Acts::Traffic),
         InjectDocument::Redis(_) => ("redis", Acts::Traffic),
         InjectDocument::Command(_) => ("command", Acts::Host),
     }

@@ -108,6 +108,12 @@ pub(crate) fn fault(
         }
         InjectDocument::Tcp(tcp) => traffic::tcp(&tcp.value, tcp.place, percent, notes)?,
         InjectDocument::Http(http) => traffic::http(&http.value, http.place, percent, notes)?,
+        InjectDocument::Websocket(websocket) => {
+            traffic::websocket(&websocket.value, websocket.place, percent, notes)?
+        }
+        InjectDocument::Postgres(postgres) => {
+            traffic::postgres(&postgres.value, postgres.place, percent, notes)?
+        }
         InjectDocument::Redis(redis) => traffic::redis(&redis.value, redis.place, percent, notes)?,
         InjectDocument::Command(command) => command_fault(command, notes)?,
     })

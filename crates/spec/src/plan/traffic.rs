@@ -1,8 +1,10 @@
 //! Faults on traffic: from what is written to the toxics of the proxy's API.
 
 mod http;
+mod postgres;
 mod redis;
 mod tcp;
+mod websocket;
 
 use std::fmt::Display;
 
@@ -17,8 +19,10 @@ use crate::notes::Notes;
 use crate::word::Texts;
 
 pub(crate) use http::http;
+pub(crate) use postgres::postgres;
 pub(crate) use redis::redis;
 pub(crate) use tcp::tcp;
+pub(crate) use websocket::websocket;
 
 /// A delay longer than this is a typing error, and the proxy refuses it.
 const LONGEST: Span = Span::seconds(3_600);
@@ -63,7 +67,10 @@ impl Gathered {
         self.put(name, json!(values));
     }
 
-    fn done(self, protocol: Protocol, percent: Percent) -> Fault {
+    fn done(mut self, protocol: Protocol, percent: Percent) -> Fault {
+        if percent.0 < 100.0 {
+            self.put("percent", percent.0);
+        }
         let toxic = Toxic { kind: protocol.name().to_owned(), stream: None, attributes: self.attributes };
         Fault::Traffic {
             protocol,

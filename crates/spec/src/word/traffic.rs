@@ -1,0 +1,120 @@
+//! Words of faults on traffic.
+
+use serde_json::{Value, json};
+use squall_model::traffic::Protocol;
+
+use super::{word, words};
+use crate::node::Node;
+use crate::notes::Notes;
+use crate::shape::Shape;
+
+/// Which way traffic goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stream {
+    Upstream,
+    Downstream,
+    Both,
+}
+
+/// What becomes of the connection of a command that is swallowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Drop {
+    Hang,
+    Close,
+}
+
+/// When the connection of a statement is reset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CutPoint {
+    Before,
+    Reply,
+}
+
+/// How the connection of a WebSocket breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Disconnect {
+    Close,
+    Reset,
+}
+
+/// When a reset comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ResetPoint {
+    Request,
+    Answer,
+    Body,
+    End,
+}
+
+words! {
+    Protocol, "a protocol", {
+        "tcp" => Protocol::Tcp, "http" => Protocol::Http, "websocket" => Protocol::Websocket, "redis" => Protocol::Redis,
+        "postgres" => Protocol::Postgres,
+    }
+    Stream, "a direction", {
+        "upstream" => Stream::Upstream, "downstream" => Stream::Downstream, "both" => Stream::Both,
+    }
+    Drop, "a way to swallow a command", { "hang" => Drop::Hang, "close" => Drop::Close }
+    ResetPoint, "a moment of a request", {
+        "request" => ResetPoint::Request, "answer" => ResetPoint::Answer, "body" => ResetPoint::Body, "end" => ResetPoint::End,
+    }
+    CutPoint, "a moment of a statement", { "before" => CutPoint::Before, "reply" => CutPoint::Reply }
+    Disconnect, "a way to break a connection", { "close" => Disconnect::Close, "reset" => Disconnect::Reset }
+}
+
+impl Stream {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Upstream => "upstream",
+            Self::Downstream => "downstream",
+            Self::Both => "both",
+        }
+    }
+}
+
+impl Drop {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Hang => "hang",
+            Self::Close => "close",
+        }
+    }
+}
+
+impl ResetPoint {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Answer => "answer",
+            Self::Body => "body",
+            Self::End => "end",
+        }
+    }
+}
+
+impl std::fmt::Display for Stream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Both => "both ways",
+            one => one.name(),
+        })
+    }
+}
+
+impl CutPoint {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Before => "before",
+            Self::Reply => "reply",
+        }
+    }
+}
+
+impl Disconnect {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Close => "close",
+            Self::Reset => "reset",
+        }
+    }
+}
