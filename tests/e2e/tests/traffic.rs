@@ -1,0 +1,222 @@
+//! Faults on traffic, through a proxy that the run starts or that is there already (F16, F18, F20, S1-S3), with a real
+//! Redis behind it.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+use std::process::Child;
+use std::time::Duration;
+
+use squall_e2e::binary::{Squall, said};
+use squall_e2e::left;
+use squall_e2e::peer::free_port;
+use squall_e2e::peer::redis::Redis;
+use squall_e2e::peer::running::last_record;
+use squall_e2e::wait;
+use squall_engine::home::RunDir;
+use squall_engine::journal::Journal;
+use squall_engine::proxy_api::{ProxyApi, Sight};
+use squall_model::event::EventKind;
+use squall_model::measure::Outcome;
+
+/// An experiment on Redis, whose client reaches it through a proxy on this port.
+fn experiment(redis: &Redis, proxy: &str, through: &str, expect: &str, fault: &str, length: &str) -> String {
+    let port = redis.port();
+    format!(
+        "name: slow-redis\n\
+         target:\n  name: queue\n  services:\n    cache:\n      find: {{ port: {port} }}\n      proxy: {{ {proxy} }}\n\
+         steady:\n  every: 400ms\n  measures:\n    ping:\n      command: {{ run: [sh, -c, 'b=$(date +%s%N); redis-cli -p {through} ping; e=$(date +%s%N); echo $(( (e - b) / 1000000 ))'], read: text }}\n      expect: '{expect}'\n\
+         baseline: 1200ms\nduration: {length}\n\
+         faults:\n  slow: {{ inject: {{ {fault} }}, on: {{ service: cache }} }}\n\
+         recovery: {{ within: 8s, steady-for: 400ms }}\n"
+    )
+}
+
+fn own_proxy(redis: &Redis) -> String {
+    format!("listen: '127.0.0.1:{{port:via}}', upstream: '127.0.0.1:{}', protocol: redis", redis.port())
+}
+
+/// What `ping` answered while the fault was on: the answer's first line, and its time in milliseconds.
+fn pings(squall: &Squall) -> Vec<(String, u64)> {
+    let record = last_record(squall);
+    let at = |is: fn(&EventKind) -> bool| record.events.iter().position(|event| is(&event.kind)).unwrap();
+    let from = at(|kind| matches!(kind, EventKind::FaultInjected { .. }));
+    let until = at(|kind| matches!(kind, EventKind::FaultUndone { .. }));
+    let begin = record.events[from].at;
+    let texts = record.events[from..until].iter().filter_map(|event| match &event.kind {
+        EventKind::Read(reading) if reading.asked >= begin => Some(reading.outcome.clone()),
+        _ => None,
+    });
+    texts
+        .filter_map(|outcome| match outcome {
+            Outcome::Text(text) => {
+                let (word, millis) = text.rsplit_once('\n')?;
+                Some((word.to_owned(), millis.trim().parse().ok()?))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+#[track_caller]
+fn leaves_nothing(squall: &Squall) {
+    for run in squall.runs() {
+        assert_eq!(left::of_run(&run), Vec::<String>::new());
+    }
+}
+
+// F16, F20: the fault is on for what the clients see, gone afterwards, and the proxy with it.
+#[test]
+fn a_slow_command_of_redis_is_slow_for_its_clients_and_quick_again_afterwards() {
+    let squall = Squall::new();
+    let redis = Redis::start(squall.dir());
+    let text = experiment(
+        &redis,
+        &own_proxy(&redis),
+        "{port:via}",
+        "matches ^PONG",
+        "redis: { commands: [PING], delay: 300ms }",
+        "3s",
+    );
+    let output = squall.run(["run", squall.file("slow.yaml", &text).to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let pings = pings(&squall);
+    assert!(pings.len() >= 2 && pings.iter().all(|(word, millis)| word == "PONG" && *millis >= 300), "{pings:?}");
+    leaves_nothing(&squall);
+}
+
+#[test]
+fn an_error_of_redis_is_answered_and_the_verdict_says_so() {
+    let squall = Squall::new();
+    let redis = Redis::start(squall.dir());
+    let text = experiment(
+        &redis,
+        &own_proxy(&redis),
+        "{port:via}",
+        "matches ^PONG",
+        "redis: { commands: [PING], error: LOADING }",
+        "2s",
+    );
+    let output = squall.run(["run", squall.file("loading.yaml", &text).to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(10), "{}", said(&output));
+    let pings = pings(&squall);
+    assert!(pings.iter().all(|(word, _)| word.starts_with("LOADING")), "{pings:?}");
+    assert!(said(&output).contains("ping"), "{}", said(&output));
+    leaves_nothing(&squall);
+}
+
+// A fault without an effect is an error: nobody asks for what would be hit.
+#[test]
+fn a_fault_that_hits_nothing_is_an_error() {
+    let squall = Squall::new();
+    let redis = Redis::start(squall.dir());
+    let text = experiment(
+        &redis,
+        &own_proxy(&redis),
+        "{port:via}",
+        "matches ^PONG",
+        "redis: { commands: [BLMOVE], delay: 300ms }",
+        "2s",
+    );
+    let output = squall.run(["run", squall.file("nothing.yaml", &text).to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("nothing passed through the proxy that it could hit"), "{}", said(&output));
+    leaves_nothing(&squall);
+}
+
+/// A proxy that was there before the run, as an operator has it.
+struct Standing {
+    process: Child,
+    api: ProxyApi,
+    port: u16,
+}
+
+impl Standing {
+    fn start(squall: &Squall, redis: &Redis) -> Self {
+        let (api, port) = (free_port(), free_port());
+        let process = squall.start([
+            "proxy",
+            "--listen",
+            &format!("127.0.0.1:{api}"),
+            "--name",
+            "cache",
+            "--from",
+            &format!("127.0.0.1:{port}"),
+            "--to",
+            &format!("127.0.0.1:{}", redis.port()),
+            "--protocol",
+            "redis",
+        ]);
+        let api = ProxyApi { api: format!("http://127.0.0.1:{api}"), proxy: "cache".to_owned() };
+        wait::until("the proxy answers", Duration::from_secs(10), || api.look().ok());
+        Self { process, api, port }
+    }
+}
+
+impl Drop for Standing {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The name of the toxic that a run's journal speaks of.
+fn toxic(run: &RunDir) -> String {
+    let journal = std::fs::read_to_string(run.journal()).unwrap();
+    let (_, rest) = journal.split_once(r#""toxic":""#).unwrap();
+    rest.split('"').next().unwrap().to_owned()
+}
+
+// S1: a run that is killed leaves its toxic to the warden, also at a proxy that is not the run's own.
+#[test]
+fn a_toxic_is_removed_when_the_run_is_killed() {
+    let squall = Squall::new();
+    let redis = Redis::start(squall.dir());
+    let standing = Standing::start(&squall, &redis);
+    let text = experiment(
+        &redis,
+        &format!("api: '{}'", standing.api.api),
+        &standing.port.to_string(),
+        "matches ^PONG",
+        "redis: { commands: [PING], delay: 100ms }",
+        "60s",
+    );
+    let file = squall.file("killed.yaml", &text);
+    let mut command = squall.command(["run", file.to_str().unwrap()]);
+    let mut child = command.env("SQUALL_TEST_KILL", "run@after-effect:slow").spawn().unwrap();
+    child.wait().unwrap();
+    let run = squall.runs().pop().unwrap();
+    wait::until("the warden has paid", Duration::from_secs(10), || {
+        Journal::peek(&run.journal()).unwrap().is_closed().then_some(())
+    });
+    assert_eq!(standing.api.see(&toxic(&run)).unwrap(), Sight::Gone);
+    assert_eq!(redis.ask("PING").unwrap(), "+PONG");
+    leaves_nothing(&squall);
+}
+
+// S3: where nobody is left to undo, the proxy itself ends the toxic at its deadline.
+#[test]
+fn a_toxic_ends_at_its_deadline_when_run_and_warden_are_killed() {
+    let squall = Squall::new();
+    let redis = Redis::start(squall.dir());
+    let standing = Standing::start(&squall, &redis);
+    let text = experiment(
+        &redis,
+        &format!("api: '{}'", standing.api.api),
+        &standing.port.to_string(),
+        "matches ^PONG",
+        "redis: { commands: [PING], delay: 100ms }",
+        "3s",
+    );
+    let file = squall.file("killed.yaml", &text);
+    let mut command = squall.command(["run", file.to_str().unwrap()]);
+    let mut child = command.env("SQUALL_TEST_KILL", "both@after-effect:slow").spawn().unwrap();
+    child.wait().unwrap();
+    let run = squall.runs().pop().unwrap();
+    let name = toxic(&run);
+    wait::until("the proxy ends it", Duration::from_secs(10), || {
+        (standing.api.see(&name).unwrap() == Sight::Gone).then_some(())
+    });
+    let output = squall.run(["recover"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    leaves_nothing(&squall);
+}
