@@ -11,8 +11,8 @@ const SERVICES: &str = "\
 target:
   services:
     worker: { start: { run: [sleep, '60'], count: 4 } }
-    api: { start: { run: [sleep, '60'] } }
-    redis: { start: { run: [sleep, '60'] } }
+    api: { start: { run: [sleep, '60'] }, proxy: { listen: '127.0.0.1:2', upstream: '127.0.0.1:1' } }
+    redis: { start: { run: [sleep, '60'] }, proxy: { listen: '127.0.0.1:4', upstream: '127.0.0.1:3' } }
 ";
 const STEADY: &str = "\
 steady: { measures: { any: { command: { run: ['true'], read: exit }, expect: '== 0', abort: '> 100' } } }
