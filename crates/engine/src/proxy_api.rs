@@ -75,7 +75,7 @@ impl ProxyApi {
 
     /// Whether a toxic is in force, and what it has hit so far.
     pub fn see(&self, name: &str) -> Result<Sight, String> {
-        Ok(match self.ask("GET", &self.path(&format!("/toxics/{name}")), None)? {
+        Ok(match self.ask("GET", &self.path(&format!("/toxics/{name}?counts=true")), None)? {
             Answer::Done(said) => Sight::InForce(said.get("hits").and_then(Value::as_u64)),
             Answer::Missing | Answer::Nobody => Sight::Gone,
         })

@@ -12,7 +12,7 @@ mod metrics;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::USER_AGENT;
 use axum::middleware::{Next, from_fn};
@@ -138,8 +138,22 @@ async fn add_toxic(State(server): State<Server>, Path(proxy): Path<String>, body
     Ok(ok(&server.add_toxic(&proxy, toxic)?).ignored(ignored))
 }
 
-async fn toxic(State(server): State<Server>, Path((proxy, toxic)): Path<(String, String)>) -> Answered {
-    Ok(ok(&server.toxic(&proxy, &toxic)?))
+/// What only those get who ask for it: old clients know no `hits`.
+#[derive(serde::Deserialize)]
+struct Wanted {
+    counts: Option<String>,
+}
+
+async fn toxic(
+    State(server): State<Server>,
+    Path((proxy, toxic)): Path<(String, String)>,
+    Query(wanted): Query<Wanted>,
+) -> Answered {
+    let mut document = server.toxic(&proxy, &toxic)?;
+    if wanted.counts.is_some() {
+        document["hits"] = server.hits(&proxy, &toxic)?.into();
+    }
+    Ok(ok(&document))
 }
 
 async fn change_toxic(

@@ -310,6 +310,16 @@ impl Server {
         proxies.get(proxy).ok_or(Refusal::ProxyNotFound)?.toxic(toxic).map(|live| live.toxic.document())
     }
 
+    /// How often a toxic has hit: connections, or requests where it is a rule.
+    ///
+    /// # Errors
+    /// There is no such proxy or toxic.
+    pub fn hits(&self, proxy: &str, toxic: &str) -> Result<u64, Refusal> {
+        let proxies = self.lock();
+        let proxy = proxies.get(proxy).ok_or(Refusal::ProxyNotFound)?;
+        proxy.toxic(toxic).map(|live| proxy.traffic.hits(live))
+    }
+
     fn bring_alive(&self, proxy: &str, toxic: Toxic) -> Arc<Live> {
         let id = self.0.next_id.fetch_add(1, Ordering::Relaxed);
         self.live(proxy, toxic, id, 1, Arc::default())

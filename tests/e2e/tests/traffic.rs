@@ -80,7 +80,10 @@ fn a_slow_command_of_redis_is_slow_for_its_clients_and_quick_again_afterwards() 
     let output = squall.run(["run", squall.file("slow.yaml", &text).to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     let pings = pings(&squall);
-    assert!(pings.len() >= 2 && pings.iter().all(|(word, millis)| word == "PONG" && *millis >= 300), "{pings:?}");
+    assert!(
+        pings.len() >= 2 && pings.iter().all(|(word, millis)| word == "PONG" && *millis >= 300),
+        "{pings:?}"
+    );
     leaves_nothing(&squall);
 }
 
@@ -119,7 +122,11 @@ fn a_fault_that_hits_nothing_is_an_error() {
     );
     let output = squall.run(["run", squall.file("nothing.yaml", &text).to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
-    assert!(said(&output).contains("nothing passed through the proxy that it could hit"), "{}", said(&output));
+    assert!(
+        said(&output).contains("nothing passed through the proxy that it could hit"),
+        "{}",
+        said(&output)
+    );
     leaves_nothing(&squall);
 }
 

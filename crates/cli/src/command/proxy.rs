@@ -21,7 +21,7 @@ use crate::signals::Signals;
 
 /// Only the fault proxy, with Toxiproxy's API: its clients and config work as they are
 ///
-/// For example: squall proxy --config proxies.json
+/// For example: squall proxy --config proxies.json, or squall proxy --from :26379 --to 127.0.0.1:6379 --protocol redis
 ///
 /// SIGTERM and Ctrl-C end it: no new connections, and those that are open have --drain to finish.
 #[derive(Debug, clap::Args)]
@@ -32,6 +32,18 @@ pub(crate) struct Proxy {
     /// Proxies to start with: a JSON list, as for POST /populate
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// One proxy without a file: it listens here, HOST:PORT or the path of a Unix socket
+    #[arg(long, value_name = "ADDRESS", requires = "to", conflicts_with = "config")]
+    from: Option<String>,
+    /// Where that proxy passes everything on to
+    #[arg(long, value_name = "ADDRESS", requires = "from")]
+    to: Option<String>,
+    /// The name of that proxy
+    #[arg(long, value_name = "NAME", requires = "from", default_value = "proxy")]
+    name: String,
+    /// What that proxy reads the traffic as: `http`, `redis` or `postgres`; bytes where nothing is said
+    #[arg(long, value_name = "PROTOCOL", requires = "from")]
+    protocol: Option<String>,
     /// Draw all chances from this number
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -59,9 +71,10 @@ enum Level {
 
 impl Proxy {
     pub(crate) fn run(&self, printer: &mut Printer) -> Result<Exit, Failure> {
-        let plans = match &self.config {
-            Some(path) => Some(read(path, printer)?),
-            None => None,
+        let plans = match (&self.config, &self.from) {
+            (Some(path), _) => read(path, printer)?,
+            (None, Some(from)) => self.single(from)?,
+            (None, None) => Vec::new(),
         };
         raise_descriptors();
         let settings = ProxySettings {
@@ -72,7 +85,7 @@ impl Proxy {
         let server = Server::start(&settings)
             .map_err(|error| Failure::refused(format!("could not start the proxy: {error}")))?;
         let mut events = server.events();
-        let populated = server.populate(&plans.unwrap_or_default());
+        let populated = server.populate(&plans);
         if let Some(refusal) = populated.refusal {
             return Err(Failure::refused(format!("could not make a proxy of the file: {refusal}")));
         }
@@ -96,6 +109,18 @@ impl Proxy {
         }
         api.join().unwrap_or_else(|_| Err(Failure::new(Exit::Unexpected, "the API's thread ended badly")))?;
         Ok(Exit::Held)
+    }
+
+    /// The proxy that the flags describe.
+    fn single(&self, from: &str) -> Result<Vec<squall_proxy::Plan>, Failure> {
+        let mut proxy = serde_json::json!({ "name": self.name, "listen": from, "upstream": self.to });
+        if let Some(protocol) = &self.protocol {
+            proxy["protocol"] = protocol.as_str().into();
+        }
+        let text = serde_json::Value::Array(vec![proxy]).to_string();
+        let read = squall_proxy::plans(text.as_bytes())
+            .map_err(|refusal| Failure::usage(format!("--from, --to, --name, --protocol: {refusal}")))?;
+        Ok(read.value)
     }
 
     fn tell(&self, event: &Arc<Event>, printer: &mut Printer) {

@@ -64,13 +64,12 @@ pub(crate) fn proxy(
     let (listen, upstream) = (listen?, upstream?);
     let address = format!("127.0.0.1:{{port:{own}-api}}");
     let api = format!("http://{address}");
-    let protocol = protocol.as_ref().map_or(Protocol::Tcp, |at| at.value);
-    let words = ["{squall}", "proxy", "--listen", &address, "--name", name];
-    let run = words
-        .into_iter()
-        .chain(["--from", &listen.0, "--to", &upstream.0, "--protocol", protocol.name()])
-        .map(Template::from)
-        .collect();
+    let mut words = vec!["{squall}", "proxy", "--listen", &address, "--name", name];
+    words.extend(["--from", &listen.0, "--to", &upstream.0]);
+    if let Some(protocol) = protocol.as_ref().map(|at| at.value).filter(|one| *one != Protocol::Tcp) {
+        words.extend(["--protocol", protocol.name()]);
+    }
+    let run = words.into_iter().map(Template::from).collect();
     let service = Service {
         name: own,
         find: Find::Start(Start { run, count: 1, env: BTreeMap::new(), dir: None, restart_after: None }),
