@@ -3,8 +3,8 @@
 pub(crate) mod conservation;
 pub(crate) mod experiment;
 pub(crate) mod fault;
-pub(crate) mod load;
 pub(crate) mod http;
+pub(crate) mod load;
 pub(crate) mod policy;
 pub(crate) mod probe;
 pub(crate) mod stage;

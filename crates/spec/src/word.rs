@@ -193,17 +193,6 @@ words! {
         "bytes" => Unit::Bytes, "per-second" => Unit::PerSecond, "/s" => Unit::PerSecond,
     }
     Version, "a version of HTTP", { "1.1" => Self(HttpVersion::One), "2" => Self(HttpVersion::Two) }
-    Protocol, "a protocol", {
-        "tcp" => Protocol::Tcp, "http" => Protocol::Http, "websocket" => Protocol::Websocket, "redis" => Protocol::Redis,
-        "postgres" => Protocol::Postgres,
-    }
-    Stream, "a direction", {
-        "upstream" => Stream::Upstream, "downstream" => Stream::Downstream, "both" => Stream::Both,
-    }
-    Drop, "a way to swallow a command", { "hang" => Drop::Hang, "close" => Drop::Close }
-    ResetPoint, "a moment of a request", {
-        "request" => ResetPoint::Request, "answer" => ResetPoint::Answer, "body" => ResetPoint::Body, "end" => ResetPoint::End,
-    }
     Method, "a method of HTTP", {
         "GET" => Self("GET".to_owned()), "HEAD" => Self("HEAD".to_owned()), "POST" => Self("POST".to_owned()),
         "PUT" => Self("PUT".to_owned()), "PATCH" => Self("PATCH".to_owned()), "DELETE" => Self("DELETE".to_owned()),
