@@ -23,7 +23,7 @@ pub(crate) async fn curl(arguments: &[&str]) -> Output {
 
 async fn proxy(speaks: Speaks, rules: &[&str]) -> (Origin, Through) {
     let origin = Origin::new(speaks).await;
-    let through = Through::http(origin.address, rules);
+    let through = Through::http(&origin.address, rules);
     (origin, through)
 }
 

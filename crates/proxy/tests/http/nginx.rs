@@ -65,7 +65,7 @@ async fn files_compressed_and_in_chunks_come_whole_in_both_versions() {
     let folder = TempDir::new().unwrap();
     for rule in [r#"{"path": "/never", "delay": 1}"#, r#"{"delay": 1}"#, r#"{"throttle": 100000000}"#] {
         for (version, socket) in [("--http1.1", "one"), ("--http2-prior-knowledge", "two")] {
-            let through = Through::http(format!("unix:{}", nginx.socket(socket).display()), &[rule]);
+            let through = Through::http(&format!("unix:{}", nginx.socket(socket).display()), &[rule]);
             let page = fetched(&through, &[version, "--compressed"], "/page.txt", folder.path()).await;
             assert!(page == "a line of text\n".repeat(20_000).as_bytes(), "{rule} {version}");
             let large = fetched(&through, &[version], "/large.bin", folder.path()).await;

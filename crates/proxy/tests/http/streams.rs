@@ -25,7 +25,7 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) async fn new(rules: &[&str]) -> Self {
         let origin = Origin::new(Speaks::Http2).await;
-        let through = Through::http(origin.address, rules);
+        let through = Through::http(&origin.address, rules);
         let socket = TcpStream::connect(through.address).await.unwrap();
         let handshake = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
         let (sender, connection) = handshake.handshake(TokioIo::new(socket)).await.unwrap();

@@ -24,12 +24,12 @@ impl Drop for Through {
 
 impl Through {
     /// Toxics of type `http` with these attributes, in front of this server.
-    pub(crate) fn http(upstream: impl ToString, rules: &[&str]) -> Self {
+    pub(crate) fn http(upstream: &impl ToString, rules: &[&str]) -> Self {
         Self::new(upstream, "http", rules)
     }
 
     /// Toxics of this type, as they are added over the API.
-    pub(crate) fn new(upstream: impl ToString, kind: &str, rules: &[&str]) -> Self {
+    pub(crate) fn new(upstream: &impl ToString, kind: &str, rules: &[&str]) -> Self {
         let toxic = |(number, rule): (usize, &&str)| {
             let attributes: Value = serde_json::from_str(rule).unwrap();
             json!({"name": format!("rule {number}"), "type": kind, "attributes": attributes})

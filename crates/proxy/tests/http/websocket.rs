@@ -185,7 +185,7 @@ async fn pair(rule: &str) -> (WebSocketStream<TcpStream>, tokio::task::JoinHandl
         }
         "ended".into()
     });
-    let through = Through::new(address, "websocket", &[rule]);
+    let through = Through::new(&address, "websocket", &[rule]);
     let socket = TcpStream::connect(through.address).await.unwrap();
     let (client, _) = client_async("ws://origin/chat", socket).await.unwrap();
     (client, server, through)
