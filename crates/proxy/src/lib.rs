@@ -49,6 +49,7 @@ mod refusal;
 pub mod rulebook;
 mod server;
 pub mod share;
+pub mod tls;
 pub mod toxic;
 mod traffic;
 mod watched;

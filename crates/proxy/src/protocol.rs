@@ -9,13 +9,13 @@ use serde_json::{Map, Value};
 use crate::layer::Layer;
 use crate::rulebook::{Live as LiveRule, Rulebook};
 use crate::toxic::{Kind, Live};
-use crate::{http, postgres, redis, websocket};
+use crate::{http, postgres, redis, tls, websocket};
 
 /// What a proxy's connections speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
-    /// HTTP/1.0, 1.1 or 2, and WebSocket after an upgrade.
+    /// HTTP/1.0, 1.1 or 2, and WebSocket after an upgrade; in the clear or over TLS.
     Http,
     /// RESP2 or RESP3.
     Redis,
@@ -30,6 +30,8 @@ pub enum RuleKind {
     Http,
     /// `websocket`.
     Websocket,
+    /// `tls`.
+    Tls,
     /// `redis`.
     Redis,
     /// `postgres`.
@@ -38,13 +40,14 @@ pub enum RuleKind {
 
 impl RuleKind {
     /// All of them.
-    pub const ALL: &[Self] = &[Self::Http, Self::Websocket, Self::Redis, Self::Postgres];
+    pub const ALL: &[Self] = &[Self::Http, Self::Websocket, Self::Tls, Self::Redis, Self::Postgres];
 
     /// The name in the API.
     pub fn name(self) -> &'static str {
         match self {
             Self::Http => "http",
             Self::Websocket => "websocket",
+            Self::Tls => "tls",
             Self::Redis => "redis",
             Self::Postgres => "postgres",
         }
@@ -58,7 +61,7 @@ impl RuleKind {
     /// The protocol that such a rule is of.
     pub fn protocol(self) -> Protocol {
         match self {
-            Self::Http | Self::Websocket => Protocol::Http,
+            Self::Http | Self::Websocket | Self::Tls => Protocol::Http,
             Self::Redis => Protocol::Redis,
             Self::Postgres => Protocol::Postgres,
         }
@@ -72,6 +75,7 @@ impl RuleKind {
         match self {
             Self::Http => read::<http::Rule>(attributes).map(drop),
             Self::Websocket => read::<websocket::Rule>(attributes).map(drop),
+            Self::Tls => read::<tls::Rule>(attributes).map(drop),
             Self::Redis => read::<redis::Rule>(attributes).map(drop),
             Self::Postgres => read::<postgres::Rule>(attributes).map(drop),
         }
@@ -134,6 +138,7 @@ impl<R: DeserializeOwned> Shelf<R> {
 pub(crate) struct Books {
     http: Shelf<http::Rule>,
     websocket: Shelf<websocket::Rule>,
+    tls: Shelf<tls::Rule>,
     redis: Shelf<redis::Rule>,
     postgres: Shelf<postgres::Rule>,
 }
@@ -143,23 +148,24 @@ impl Books {
     pub(crate) fn replace(&self, toxics: &[Arc<Live>]) {
         self.http.replace(RuleKind::Http, toxics);
         self.websocket.replace(RuleKind::Websocket, toxics);
+        self.tls.replace(RuleKind::Tls, toxics);
         self.redis.replace(RuleKind::Redis, toxics);
         self.postgres.replace(RuleKind::Postgres, toxics);
     }
 
     /// Requests that the rule with this id has hit; `None` where it is no rule.
     pub(crate) fn hits(&self, id: u64) -> Option<u64> {
-        let http = self.http.hits(id).or_else(|| self.websocket.hits(id));
+        let http = self.http.hits(id).or_else(|| self.websocket.hits(id)).or_else(|| self.tls.hits(id));
         http.or_else(|| self.redis.hits(id)).or_else(|| self.postgres.hits(id))
     }
 
     /// What looks into a new connection.
     pub(crate) fn layer(&self, protocol: Protocol, client: Option<IpAddr>) -> Box<dyn Layer> {
         match protocol {
-            Protocol::Http => http::session(
-                self.http.book.clone(),
-                http::Options { websocket: self.websocket.book.clone() },
-            ),
+            Protocol::Http => {
+                let options = http::Options { websocket: self.websocket.book.clone() };
+                tls::session(self.tls.book.clone(), http::session(self.http.book.clone(), options))
+            }
             Protocol::Redis => redis::session(self.redis.book.clone(), client),
             Protocol::Postgres => postgres::session(self.postgres.book.clone(), client),
         }

@@ -8,6 +8,7 @@ mod nginx;
 mod origin;
 mod streams;
 mod through;
+mod tls;
 mod unchanged;
 mod websocket;
 mod wire;

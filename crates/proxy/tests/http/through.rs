@@ -28,9 +28,14 @@ impl Through {
         Self::new(upstream, "http", rules)
     }
 
-    /// Toxics of this type, as they are added over the API.
+    /// Toxics of this type.
     pub(crate) fn new(upstream: &impl ToString, kind: &str, rules: &[&str]) -> Self {
-        let toxic = |(number, rule): (usize, &&str)| {
+        Self::mixed(upstream, &rules.iter().map(|rule| (kind, *rule)).collect::<Vec<_>>())
+    }
+
+    /// Toxics of these types, as a file has them.
+    pub(crate) fn mixed(upstream: &impl ToString, rules: &[(&str, &str)]) -> Self {
+        let toxic = |(number, (kind, rule)): (usize, &(&str, &str))| {
             let attributes: Value = serde_json::from_str(rule).unwrap();
             json!({"name": format!("rule {number}"), "type": kind, "attributes": attributes})
         };
