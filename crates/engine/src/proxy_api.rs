@@ -45,7 +45,7 @@ impl ProxyApi {
     /// # Errors
     /// It is not there, does not answer, or is no such API.
     pub fn look(&self) -> Result<(), String> {
-        match self.ask("GET", &self.path(""), None)? {
+        match self.ask("GET", "", None)? {
             Answer::Done(_) => Ok(()),
             Answer::Missing => Err(format!("there is no proxy {} at {}", self.proxy, self.api)),
             Answer::Nobody => Err(format!("nobody answers at {}", self.api)),
@@ -61,7 +61,7 @@ impl ProxyApi {
         if let Some(stream) = &toxic.stream {
             body["stream"] = stream.as_str().into();
         }
-        match self.ask("POST", &self.path("/toxics"), Some(&body))? {
+        match self.ask("POST", "/toxics", Some(&body))? {
             Answer::Done(_) => Ok(()),
             Answer::Missing => Err(format!("there is no proxy {} at {}", self.proxy, self.api)),
             Answer::Nobody => Err(format!("nobody answers at {}", self.api)),
@@ -70,22 +70,20 @@ impl ProxyApi {
 
     /// Removes a toxic. One that is not there is removed already.
     pub fn remove(&self, name: &str) -> Result<(), String> {
-        self.ask("DELETE", &self.path(&format!("/toxics/{name}")), None).map(drop)
+        self.ask("DELETE", &format!("/toxics/{name}"), None).map(drop)
     }
 
     /// Whether a toxic is in force, and what it has hit so far.
     pub fn see(&self, name: &str) -> Result<Sight, String> {
-        Ok(match self.ask("GET", &self.path(&format!("/toxics/{name}?counts=true")), None)? {
+        Ok(match self.ask("GET", &format!("/toxics/{name}?counts=true"), None)? {
             Answer::Done(said) => Sight::InForce(said.get("hits").and_then(Value::as_u64)),
             Answer::Missing | Answer::Nobody => Sight::Gone,
         })
     }
 
-    fn path(&self, rest: &str) -> String {
-        format!("{}/proxies/{}{rest}", self.api.trim_end_matches('/'), self.proxy)
-    }
-
-    fn ask(&self, method: &str, url: &str, body: Option<&Value>) -> Result<Answer, String> {
+    /// Asks for the proxy, or for what is below it.
+    fn ask(&self, method: &str, below: &str, body: Option<&Value>) -> Result<Answer, String> {
+        let url = &format!("{}/proxies/{}{below}", self.api.trim_end_matches('/'), self.proxy);
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .timeout_global(Some(ANSWERS_WITHIN))
             .http_status_as_error(false)

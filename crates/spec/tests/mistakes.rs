@@ -20,7 +20,8 @@ fn folder() -> PathBuf {
 }
 
 fn target_file(name: &str) -> Loaded {
-    let file = if name.ends_with(".yaml") { name.to_owned() } else { format!("targets/{name}.yaml") };
+    let file =
+        if Path::new(name).extension().is_some() { name.to_owned() } else { format!("targets/{name}.yaml") };
     match fs::read_to_string(folder().join(&file)) {
         Ok(text) => Ok((file, text)),
         Err(_) => Err("no such file beside the experiment".to_owned()),

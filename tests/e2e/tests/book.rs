@@ -170,12 +170,19 @@ fn every_key_of_an_experiment_is_in_the_reference() {
     keys(&schema, &mut found);
     assert!(found.len() > 60, "only {} keys were found", found.len());
     let reference = root().join("book/src/reference");
-    let mut pages: String = ["experiment.md", "probes.md"].map(|name| text(&reference.join(name))).concat();
+    let mut pages: String =
+        ["experiment.md", "load.md", "probes.md"].map(|name| text(&reference.join(name))).concat();
     for entry in std::fs::read_dir(reference.join("faults")).expect("a folder") {
         pages.push_str(&text(&entry.expect("an entry").path()));
     }
     for key in found {
-        let forms = [format!("`{key}`"), format!(".{key}`"), format!("[{key}](")];
+        let forms = [
+            format!("`{key}`"),
+            format!(".{key}`"),
+            format!("[{key}]("),
+            format!("`{key}: "),
+            format!(" {key}: "),
+        ];
         let stands = forms.iter().any(|form| pages.contains(form));
         assert!(stands, "{key} is in no page of the reference");
     }

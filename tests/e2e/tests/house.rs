@@ -18,10 +18,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("squall-proxy", &[]),
     ("squall-spec", &["squall-model"]),
     ("squall-probe", &["squall-model", "squall-host"]),
-    (
-        "squall-engine",
-        &["squall-model", "squall-host", "squall-load", "squall-probe", "squall-stats", "squall-proxy"],
-    ),
+    ("squall-engine", &["squall-model", "squall-host", "squall-load", "squall-probe", "squall-stats"]),
     ("squall-report", &["squall-model", "squall-stats"]),
 ];
 

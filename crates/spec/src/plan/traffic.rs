@@ -67,6 +67,14 @@ impl Gathered {
         self.put(name, json!(values));
     }
 
+    fn delay(&mut self, delay: Delay) {
+        if delay.millis > 0 {
+            self.put("delay", delay.millis);
+            self.put("jitter", delay.jitter);
+            self.say(delay.to_string());
+        }
+    }
+
     fn done(mut self, protocol: Protocol, percent: Percent) -> Fault {
         if percent.0 < 100.0 {
             self.put("percent", percent.0);
@@ -110,13 +118,9 @@ fn positive(written: &At<Bytes>, notes: &mut Notes<'_>) -> Option<u64> {
 }
 
 /// A jitter without a delay, or one that is longer, is a mistake of its own.
-fn delay(
-    delay: Option<&At<Span>>,
-    jitter: Option<&At<Span>>,
-    notes: &mut Notes<'_>,
-) -> Option<Option<(u64, u64)>> {
+fn delay(delay: Option<&At<Span>>, jitter: Option<&At<Span>>, notes: &mut Notes<'_>) -> Option<Delay> {
     let (Some(delay), jitter) = (delay, jitter) else {
-        let Some(jitter) = jitter else { return Some(None) };
+        let Some(jitter) = jitter else { return Some(Delay::default()) };
         let mistake = Mistake::new(Code::MissingKey, "a jitter of no delay", jitter.place, "needs `delay`");
         notes.mistake(mistake.help("write `delay: 100ms, jitter: 20ms`"));
         return None;
@@ -131,13 +135,20 @@ fn delay(
         Some(jitter) => millis(jitter, notes)?,
         None => 0,
     };
-    Some(Some((millis(delay, notes)?, jitter)))
+    Some(Delay { millis: millis(delay, notes)?, jitter })
 }
 
-fn with_jitter(millis: u64, jitter: u64) -> String {
-    match jitter {
-        0 => format!("delay {}", Span::millis(millis)),
-        jitter => format!("delay {} ± {}", Span::millis(millis), Span::millis(jitter)),
+/// Milliseconds that traffic is held; none at all where nothing is said.
+#[derive(Clone, Copy, Default)]
+struct Delay {
+    millis: u64,
+    jitter: u64,
+}
+
+impl Display for Delay {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "delay {}", Span::millis(self.millis))?;
+        if self.jitter > 0 { write!(f, " ± {}", Span::millis(self.jitter)) } else { Ok(()) }
     }
 }
 

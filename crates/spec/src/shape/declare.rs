@@ -116,6 +116,7 @@ macro_rules! choice {
     ) => {
         $(#[doc = $about])*
         #[derive(Clone, Debug)]
+        #[allow(clippy::large_enum_variant, reason = "read once; a box would stand in every use")]
         pub(crate) enum $name {
             $( $(#[doc = $doc])* $variant($type), )*
         }

@@ -5,7 +5,7 @@ use squall_model::fault::Fault;
 use squall_model::traffic::Protocol;
 use squall_model::unit::Percent;
 
-use super::{Gathered, delay, millis, nothing, positive, with_jitter};
+use super::{Gathered, delay, millis, nothing, positive};
 use crate::code::Code;
 use crate::document::http::{AnswerDocument, BodyDocument, EditDocument, HttpDocument};
 use crate::mistake::{At, Mistake, Place};
@@ -21,11 +21,7 @@ pub(crate) fn http(
     notes: &mut Notes<'_>,
 ) -> Option<Fault> {
     let mut rule = Gathered::default();
-    if let Some((millis, jitter)) = delay(http.delay.as_ref(), http.jitter.as_ref(), notes)? {
-        rule.put("delay", millis);
-        rule.put("jitter", jitter);
-        rule.say(with_jitter(millis, jitter));
-    }
+    rule.delay(delay(http.delay.as_ref(), http.jitter.as_ref(), notes)?);
     instead(http, &mut rule, notes)?;
     if let Some(point) = &http.reset {
         rule.put("reset", point.value.name());

@@ -5,7 +5,7 @@ use squall_model::fault::Fault;
 use squall_model::traffic::Protocol;
 use squall_model::unit::Percent;
 
-use super::{Gathered, delay, nothing, with_jitter};
+use super::{Gathered, delay, nothing};
 use crate::code::Code;
 use crate::document::traffic::RedisDocument;
 use crate::mistake::{At, Mistake, Place};
@@ -20,11 +20,7 @@ pub(crate) fn redis(
     notes: &mut Notes<'_>,
 ) -> Option<Fault> {
     let mut rule = Gathered::default();
-    if let Some((millis, jitter)) = delay(redis.delay.as_ref(), redis.jitter.as_ref(), notes)? {
-        rule.put("delay", millis);
-        rule.put("jitter", jitter);
-        rule.say(with_jitter(millis, jitter));
-    }
+    rule.delay(delay(redis.delay.as_ref(), redis.jitter.as_ref(), notes)?);
     let effects = [
         redis.error.as_ref().map(|at| at.place),
         redis.drop.as_ref().map(|at| at.place),
