@@ -8,7 +8,7 @@
 //! ```
 
 use std::fs::{self, DirBuilder};
-use std::io;
+use std::io::{self, BufReader};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -200,7 +200,7 @@ impl RunDir {
 
 /// Reads a record anywhere. Bytes that are no text belong to a torn line.
 pub fn read_record(path: &Path) -> Result<Record, HomeError> {
-    let bytes = fs::read(path).map_err(|source| HomeError::Read { path: path.to_owned(), source })?;
-    Record::read(&String::from_utf8_lossy(&bytes))
+    let file = fs::File::open(path).map_err(|source| HomeError::Read { path: path.to_owned(), source })?;
+    Record::read_from(BufReader::new(file))
         .map_err(|source| HomeError::Record { path: path.to_owned(), source })
 }

@@ -1,6 +1,6 @@
 //! The words of squall: what an experiment means, what happened in it, and what became of it.
 //!
-//! Plain data, nothing that waits, reads or writes. Three families, each made from the one before it:
+//! Plain data, nothing that waits, opens or writes. Three families, each made from the one before it:
 //!
 //! - what is *meant*: [`plan::Plan`] with its [`target`], [`fault`]s, [`measure`]s, [`stage`]s, [`load`] and
 //!   [`conservation`];

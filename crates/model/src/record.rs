@@ -2,6 +2,8 @@
 //!
 //! A run that was killed leaves a record whose last line may be torn; that is normal, and everything before it counts.
 
+use std::io::{self, BufRead};
+
 use crate::event::{Event, EventKind, RunStarted};
 use crate::verdict::Verdict;
 
@@ -34,6 +36,13 @@ pub enum RecordError {
     /// Nothing whole in it.
     #[error("the record is empty")]
     Empty,
+    /// The disk does not give it.
+    #[error("the record cannot be read")]
+    Read {
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// A line other than the last is not an event.
     #[error("line {line} of the record is not an event")]
     Line {
@@ -57,17 +66,28 @@ pub enum RecordError {
 impl Record {
     /// Reads a record. A last line without its line break that is not an event is left out.
     pub fn read(text: &str) -> Result<Self, RecordError> {
+        Self::read_from(text.as_bytes())
+    }
+
+    /// Reads a record line by line, so that its text is never in memory as a whole.
+    pub fn read_from(mut lines: impl BufRead) -> Result<Self, RecordError> {
         let mut events = Vec::new();
         let mut torn = Torn::No;
-        let mut lines = text.split_inclusive('\n').enumerate().peekable();
-        while let Some((at, line)) = lines.next() {
-            if line.trim().is_empty() {
+        let mut bytes = Vec::new();
+        for line in 1.. {
+            bytes.clear();
+            if lines.read_until(b'\n', &mut bytes).map_err(|source| RecordError::Read { source })? == 0 {
+                break;
+            }
+            let text = String::from_utf8_lossy(&bytes);
+            if text.trim().is_empty() {
                 continue;
             }
-            match serde_json::from_str::<Event>(line) {
+            match serde_json::from_str::<Event>(&text) {
                 Ok(event) => events.push(event),
-                Err(_) if lines.peek().is_none() && !line.ends_with('\n') => torn = Torn::Yes,
-                Err(source) => return Err(RecordError::Line { line: at + 1, source }),
+                // Only the last line can be without its break.
+                Err(_) if !text.ends_with('\n') => torn = Torn::Yes,
+                Err(source) => return Err(RecordError::Line { line, source }),
             }
         }
         let start = match events.first() {

@@ -10,7 +10,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (Some(record), Some(page)) = (args.next(), args.next()) else {
         return Err("name the record and the page to write".into());
     };
-    let record = Record::read(&std::fs::read_to_string(record)?)?;
+    let record = Record::read_from(std::io::BufReader::new(std::fs::File::open(record)?))?;
     let summary = Summary::of(&record);
     std::fs::write(page, html(&summary, &Curves::of(&record, &summary, Curves::PAGE))?)?;
     Ok(())

@@ -300,13 +300,12 @@ fn load(page: &mut Page, summary: &Summary) {
             [] => grouped(part.failed),
             kinds => format!("{} ({})", grouped(part.failed), kinds.join(", ")),
         };
-        let rate = part.error_rate.map_or("–".to_owned(), |r| Quantity::new(r, Unit::Percent).to_string());
         vec![
             name.to_owned(),
             grouped(part.sent),
             grouped(part.ok),
             failed,
-            rate,
+            part.errors(),
             latency(part.p50),
             latency(part.worst_p99),
         ]

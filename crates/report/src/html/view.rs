@@ -235,8 +235,6 @@ fn load(summary: &Summary) -> Vec<LoadRow> {
         let latency = |seconds: Option<f64>| {
             seconds.map_or("–".to_owned(), |seconds| Quantity::new(seconds, Unit::Seconds).to_string())
         };
-        let rate =
-            part.error_rate.map_or("–".to_owned(), |rate| Quantity::new(rate, Unit::Percent).to_string());
         let kinds = part.failed_by_kind.iter().filter(|(_, count)| **count > 0).take(12);
         LoadRow {
             name,
@@ -244,7 +242,7 @@ fn load(summary: &Summary) -> Vec<LoadRow> {
                 grouped(part.sent),
                 grouped(part.ok),
                 grouped(part.failed),
-                rate,
+                part.errors(),
                 latency(part.p50),
                 latency(part.p99),
                 latency(part.worst_p99),

@@ -6,6 +6,8 @@ use serde::Serialize;
 use squall_model::event::{EventKind, LoadSample};
 use squall_model::latency::{Latencies, LatencyText};
 use squall_model::record::Record;
+use squall_model::unit::{Quantity, Unit};
+use squall_stats::Proportion;
 
 use super::periods::{Period, Periods};
 
@@ -45,6 +47,8 @@ pub struct LoadPart {
     pub failed_by_kind: BTreeMap<String, u64>,
     /// Share of finished requests that failed, in percent; `None` without any.
     pub error_rate: Option<f64>,
+    /// Its 95 % interval (Wilson), in percent.
+    pub error_interval: Option<[f64; 2]>,
     /// Requests started more than 10 ms after they were due.
     pub late: u64,
     /// Requests sent again after a failure.
@@ -108,6 +112,19 @@ impl LoadSummary {
     }
 }
 
+impl LoadPart {
+    /// The error rate with its interval, `–` without any finished request: `2 % (1.3 % to 3.1 %)`.
+    pub fn errors(&self) -> String {
+        let percent = |value: f64| Quantity::new(value, Unit::Percent).to_string();
+        match (self.error_rate, self.error_interval) {
+            (Some(rate), Some([low, high])) => {
+                format!("{} ({} to {})", percent(rate), percent(low), percent(high))
+            }
+            _ => "–".to_owned(),
+        }
+    }
+}
+
 impl Collected {
     fn add(&mut self, sample: &LoadSample) {
         let part = &mut self.part;
@@ -134,7 +151,9 @@ impl Collected {
 
     fn done(mut self) -> LoadPart {
         let finished = self.part.ok.saturating_add(self.part.failed);
-        self.part.error_rate = (finished > 0).then(|| self.part.failed as f64 * 100.0 / finished as f64);
+        let errors = Proportion::of(self.part.failed, finished);
+        self.part.error_rate = errors.map(|errors| errors.share * 100.0);
+        self.part.error_interval = errors.map(|errors| [errors.low * 100.0, errors.high * 100.0]);
         let quantile = |share| self.latencies.quantile(share);
         (self.part.p50, self.part.p95, self.part.p99) = (quantile(0.5), quantile(0.95), quantile(0.99));
         self.part.worst_p99 = self.worst_p99;
