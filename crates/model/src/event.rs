@@ -271,7 +271,7 @@ pub enum EventKind {
         by: String,
     },
     /// What the load did since the sample before.
-    LoadSampled(LoadSample),
+    LoadSampled(Box<LoadSample>),
     /// The warden was lost and started again.
     WardenReplaced {},
     /// The system was itself again.

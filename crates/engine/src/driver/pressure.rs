@@ -56,7 +56,7 @@ pub(super) async fn start(run: &Rc<Run>, load: &load::Load) -> Result<(), String
         loop {
             seconds.tick().await;
             let Some(sample) = pressure.since(&mut cursor) else { return };
-            inbox.tell(EventKind::LoadSampled(for_the_record(&sample)));
+            inbox.tell(EventKind::LoadSampled(Box::new(for_the_record(&sample))));
         }
     });
     Ok(())

@@ -68,7 +68,7 @@ fn what_is_lost_left_and_late_is_told_with_its_numbers() {
         // Half of what is sent is done, for ten seconds.
         let ok = if second < 21 { 10 } else { 20 };
         let sample = LoadSample { sent: 20, ok, in_flight: 2, ..LoadSample::default() };
-        draft.event(f64::from(second) + 0.9, EventKind::LoadSampled(sample));
+        draft.event(f64::from(second) + 0.9, EventKind::LoadSampled(Box::new(sample)));
     }
     draft.undo(30.0);
     // 12 s at 300 ms, then at 40 ms.

@@ -182,7 +182,7 @@ impl Draft {
         (1..=20).for_each(|n| latency.record(Duration::from_secs_f64(p99 * f64::from(n) / 20.0)));
         self.event(
             seconds + 0.9,
-            EventKind::LoadSampled(LoadSample {
+            EventKind::LoadSampled(Box::new(LoadSample {
                 over: span("1s"),
                 due: 20,
                 sent: 20,
@@ -194,7 +194,7 @@ impl Draft {
                 p99: Some(p99),
                 latency: Some(latency.write()),
                 ..LoadSample::default()
-            }),
+            })),
         );
     }
 

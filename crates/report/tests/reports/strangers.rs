@@ -264,7 +264,7 @@ fn kind() -> BoxedStrategy<EventKind> {
             .boxed(),
         (any::<u64>(), any::<u64>(), text(), any::<u64>(), number())
             .prop_map(|(sent, ok, kind, count, p99)| {
-                EventKind::LoadSampled(LoadSample {
+                EventKind::LoadSampled(Box::new(LoadSample {
                     sent,
                     ok,
                     failed: BTreeMap::from([(kind, count)]),
@@ -273,7 +273,7 @@ fn kind() -> BoxedStrategy<EventKind> {
                     p95: Some(p99),
                     p99: Some(p99),
                     ..LoadSample::default()
-                })
+                }))
             })
             .boxed(),
         (span(), span()).prop_map(|(first, steady)| EventKind::Recovered { first, steady }).boxed(),
