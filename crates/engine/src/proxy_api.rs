@@ -35,6 +35,8 @@ pub enum Answer {
 pub enum Sight {
     /// There is none of this name.
     Gone,
+    /// Nobody listens there: the proxy has ended, and its toxics with it.
+    Nobody,
     /// It is in force, and has hit so many connections or requests; `None` where the proxy does not count.
     InForce(Option<u64>),
 }
@@ -77,7 +79,8 @@ impl ProxyApi {
     pub fn see(&self, name: &str) -> Result<Sight, String> {
         Ok(match self.ask("GET", &format!("/toxics/{name}?counts=true"), None)? {
             Answer::Done(said) => Sight::InForce(said.get("hits").and_then(Value::as_u64)),
-            Answer::Missing | Answer::Nobody => Sight::Gone,
+            Answer::Missing => Sight::Gone,
+            Answer::Nobody => Sight::Nobody,
         })
     }
 
@@ -128,7 +131,6 @@ fn sent(answered: Result<Response, ureq::Error>) -> Result<Option<Response>, Str
     match answered {
         Ok(response) => Ok(Some(response)),
         Err(ureq::Error::Io(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => Ok(None),
-        Err(ureq::Error::ConnectionFailed) => Ok(None),
         Err(error) => Err(error.to_string()),
     }
 }

@@ -204,6 +204,7 @@ fn prove(undo: &Undo, filling: &Filling, lives: Lives) -> Result<String, String>
         }
         Undo::RemoveToxic { api, proxy, toxic } => match proxy_api(api, proxy, filling)?.see(toxic)? {
             Sight::Gone => Ok(format!("the proxy {proxy} has no toxic {toxic}")),
+            Sight::Nobody => Ok(format!("the proxy {proxy} has ended, and the toxic {toxic} with it")),
             Sight::InForce(_) => Err(format!("the proxy {proxy} still has the toxic {toxic}")),
         },
         Undo::RemoveFile { path } => match std::fs::symlink_metadata(path) {

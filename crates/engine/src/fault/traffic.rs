@@ -69,7 +69,9 @@ fn hit(api: ProxyApi, names: Vec<String>, within: Duration) -> Measuring {
             let mut hits = Some(0);
             for name in &names {
                 match api.see(name)? {
-                    Sight::Gone => return Err(format!("the proxy has lost the toxic {name}")),
+                    Sight::Gone | Sight::Nobody => {
+                        return Err(format!("the proxy has lost the toxic {name}"));
+                    }
                     Sight::InForce(count) => hits = hits.zip(count).map(|(sum, count)| sum + count),
                 }
             }
