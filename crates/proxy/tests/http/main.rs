@@ -9,6 +9,7 @@ mod origin;
 mod streams;
 mod through;
 mod tls;
+mod tonic;
 mod unchanged;
 mod websocket;
 mod wire;
