@@ -1,0 +1,336 @@
+//! Random faults come, change and go under many connections for a long time. Every byte is checked, and at the end
+//! nothing may have grown.
+//!
+//! Two proxies: on `gentle` toxics only delay, so that everything must arrive; on `rough` they also cut, so that what
+//! arrives must be the beginning of what was sent.
+
+use std::cell::RefCell;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::LocalSet;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::Failure;
+use crate::admin::Admin;
+
+/// What is to be done.
+pub(crate) struct Soak {
+    pub(crate) api: Admin,
+    /// An echo server.
+    pub(crate) upstream: SocketAddr,
+    /// Connections at a time.
+    pub(crate) count: usize,
+    pub(crate) length: Duration,
+    /// The process that the proxies are in.
+    pub(crate) pid: u32,
+    pub(crate) seed: u64,
+}
+
+/// What was seen.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Connections that brought everything back.
+    pub(crate) whole: u64,
+    /// Connections that were cut, or refused.
+    pub(crate) cut: u64,
+    /// Bytes that came back, each of them checked.
+    pub(crate) bytes: u64,
+    pub(crate) changes: u64,
+    /// The largest resident set of the first and the last third, in bytes.
+    pub(crate) memory: (u64, u64),
+    /// Open descriptors before the first connection and after the last.
+    pub(crate) descriptors: (usize, usize),
+}
+
+/// Pipes that the proxy keeps for the next bulk, and whatever else does not grow with time.
+const KEPT: usize = 100;
+
+/// How long a connection may take: far longer than all toxics together ask for.
+const LONG: Duration = Duration::from_mins(1);
+
+impl Found {
+    /// All in one line.
+    pub(crate) fn line(&self) -> String {
+        let Self { whole, cut, bytes, changes, memory, descriptors } = self;
+        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        format!(
+            "{changes} changes of faults; {whole} connections whole, {cut} cut, {:.1} GB checked; memory {:.1} MiB in the \
+             first third, {:.1} MiB in the last; descriptors {} before, {} after",
+            *bytes as f64 / 1e9,
+            mib(memory.0),
+            mib(memory.1),
+            descriptors.0,
+            descriptors.1
+        )
+    }
+
+    /// Whether nothing has grown, but for so many bytes of memory.
+    ///
+    /// # Errors
+    /// What has.
+    pub(crate) fn judge(&self, slack: u64) -> Result<(), Failure> {
+        if self.memory.1 > self.memory.0 + self.memory.0 / 5 + slack {
+            return Err("memory has grown".into());
+        }
+        if self.descriptors.1 > self.descriptors.0 + KEPT {
+            return Err("descriptors are left open".into());
+        }
+        Ok(())
+    }
+}
+
+/// Numbers by chance (SplitMix64, Steele et al. 2014).
+struct Dice(u64);
+
+impl Dice {
+    /// From 0 to below `end`.
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % end
+    }
+}
+
+/// The bytes of a connection from this place on.
+fn fill(bytes: &mut [u8], key: u64, from: u64) {
+    for (at, byte) in (from..).zip(bytes) {
+        *byte = (key ^ at.wrapping_mul(31) ^ (at >> 8)) as u8;
+    }
+}
+
+/// A toxic of this proxy, in the form of the API; what it does is drawn.
+fn toxic(dice: &mut Dice, is_rough: bool, number: u64) -> Value {
+    let (kind, attributes) = match dice.below(if is_rough { 7 } else { 4 }) {
+        0 => ("latency", json!({"latency": dice.below(50), "jitter": dice.below(20)})),
+        1 => ("bandwidth", json!({"rate": 2_000 + dice.below(100_000)})),
+        2 => (
+            "slicer",
+            json!({"average_size": 200 + dice.below(4_000), "size_variation": dice.below(100), "delay": dice.below(20)}),
+        ),
+        3 => ("slow_close", json!({"delay": dice.below(100)})),
+        4 => ("limit_data", json!({"bytes": dice.below(500_000)})),
+        5 => ("timeout", json!({"timeout": dice.below(300)})),
+        _ => ("reset_peer", json!({"timeout": dice.below(300)})),
+    };
+    let stream = if dice.below(2) == 0 { "upstream" } else { "downstream" };
+    let toxicity = if kind == "latency" { 1.0 } else { (1 + dice.below(5)) as f64 / 10.0 };
+    json!({"name": format!("t{number}"), "type": kind, "stream": stream, "toxicity": toxicity, "attributes": attributes})
+}
+
+/// One connection. Whether everything came back.
+async fn session(at: SocketAddr, dice: &mut Dice, found: &RefCell<Found>) -> io::Result<bool> {
+    let mut stream = TcpStream::connect(at).await?;
+    let key = dice.below(u64::MAX);
+    // Most are short; some are long enough for the way within the kernel.
+    let size = if dice.below(10) == 0 { 1 + dice.below(4_000_000) } else { 1 + dice.below(60_000) };
+    let most = 1 + dice.below(60_000);
+    let (mut reader, mut writer) = stream.split();
+    let write = async {
+        let mut buffer = vec![0; usize::try_from(most).unwrap_or(1)];
+        let mut sent = 0;
+        while sent < size {
+            let part = usize::try_from((size - sent).min(1 + dice.below(most))).unwrap_or(1);
+            fill(&mut buffer[..part], key, sent);
+            writer.write_all(&buffer[..part]).await?;
+            sent += part as u64;
+            if dice.below(8) == 0 {
+                sleep(Duration::from_millis(dice.below(5))).await;
+            }
+        }
+        writer.shutdown().await
+    };
+    let read = async {
+        let (mut buffer, mut wanted) = (vec![0; 32 * 1024], vec![0; 32 * 1024]);
+        let mut came = 0_u64;
+        loop {
+            let read = reader.read(&mut buffer).await?;
+            if read == 0 {
+                return Ok::<_, io::Error>(came);
+            }
+            fill(&mut wanted[..read], key, came);
+            if came + read as u64 > size || buffer[..read] != wanted[..read] {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    format!("of {size} bytes: not what was sent, at or after byte {came}"),
+                ));
+            }
+            came += read as u64;
+            found.borrow_mut().bytes += read as u64;
+        }
+    };
+    let (wrote, came) = tokio::join!(write, read);
+    match came {
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(error),
+        Ok(came) if came == size && wrote.is_ok() => Ok(true),
+        _ => Ok(false),
+    }
+}
+
+/// The resident set in bytes and the open descriptors of a process.
+fn look(pid: u32) -> io::Result<(u64, usize)> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let kib =
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok());
+    Ok((kib.unwrap_or(0) * 1024, std::fs::read_dir(format!("/proc/{pid}/fd"))?.count()))
+}
+
+impl Soak {
+    /// Does it; `tell` is given a line now and then.
+    pub(crate) async fn run(&self, tell: impl Fn(String)) -> Result<Found, Failure> {
+        let mut proxies = Vec::new();
+        for name in ["gentle", "rough"] {
+            let body = json!({"name": name, "listen": "127.0.0.1:0", "upstream": self.upstream.to_string()});
+            let view = self.api.call("POST", "/proxies", &body).await?;
+            proxies.push(view["listen"].as_str().unwrap_or_default().parse::<SocketAddr>()?);
+        }
+        let found = Rc::new(RefCell::new(Found::default()));
+        found.borrow_mut().descriptors.0 = look(self.pid)?.1;
+        let end = Instant::now() + self.length;
+        let set = LocalSet::new();
+        let clients: Vec<_> = (0..self.count)
+            .map(|number| {
+                let is_rough = number % 2 == 1;
+                let client = client(
+                    proxies[number % 2],
+                    is_rough,
+                    self.seed ^ (number as u64) << 32,
+                    end,
+                    Rc::clone(&found),
+                );
+                set.spawn_local(client)
+            })
+            .collect();
+        set.run_until(async {
+            tokio::try_join!(self.change(end, &found), self.watch(end, &found, &tell))?;
+            for client in clients {
+                client.await??;
+            }
+            for name in ["gentle", "rough"] {
+                self.api.call("DELETE", &format!("/proxies/{name}"), &Value::Null).await?;
+            }
+            // What has ended is gone a moment later.
+            let patience = Instant::now() + Duration::from_secs(20);
+            loop {
+                let after = look(self.pid)?.1;
+                found.borrow_mut().descriptors.1 = after;
+                if after <= found.borrow().descriptors.0 + KEPT || Instant::now() > patience {
+                    return Ok::<_, Failure>(());
+                }
+                sleep(Duration::from_millis(50)).await;
+            }
+        })
+        .await?;
+        Ok(found.take())
+    }
+
+    /// Adds, changes and removes toxics.
+    async fn change(&self, end: Instant, found: &RefCell<Found>) -> Result<(), Failure> {
+        let mut dice = Dice(self.seed);
+        let mut there: [Vec<u64>; 2] = [Vec::new(), Vec::new()];
+        let mut number = 0;
+        while Instant::now() < end {
+            sleep(Duration::from_millis(10 + dice.below(40))).await;
+            let which = usize::from(dice.below(2) == 1);
+            let (name, is_rough) = (["gentle", "rough"][which], which == 1);
+            let path = format!("/proxies/{name}/toxics");
+            match (dice.below(20), there[which].len()) {
+                (0, _) if is_rough => {
+                    for enabled in [false, true] {
+                        self.api
+                            .call("PATCH", &format!("/proxies/{name}"), &json!({ "enabled": enabled }))
+                            .await?;
+                    }
+                }
+                (0..=8, 0..=3) | (_, 0) => {
+                    number += 1;
+                    there[which].push(number);
+                    self.api.call("POST", &path, &toxic(&mut dice, is_rough, number)).await?;
+                }
+                (9..=12, count) => {
+                    let of = there[which][dice.below(count as u64) as usize];
+                    let toxicity = json!({"toxicity": dice.below(11) as f64 / 10.0});
+                    self.api.call("PATCH", &format!("{path}/t{of}"), &toxicity).await?;
+                }
+                (_, count) => {
+                    let of = there[which].swap_remove(dice.below(count as u64) as usize);
+                    self.api.call("DELETE", &format!("{path}/t{of}"), &Value::Null).await?;
+                }
+            }
+            found.borrow_mut().changes += 1;
+        }
+        for (name, numbers) in ["gentle", "rough"].iter().zip(there) {
+            for of in numbers {
+                self.api.call("DELETE", &format!("/proxies/{name}/toxics/t{of}"), &Value::Null).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at the process.
+    async fn watch(
+        &self,
+        end: Instant,
+        found: &RefCell<Found>,
+        tell: &impl Fn(String),
+    ) -> Result<(), Failure> {
+        let began = Instant::now();
+        let third = self.length / 3;
+        let mut told = began;
+        while Instant::now() < end {
+            sleep((self.length / 100).min(Duration::from_secs(1))).await;
+            let (memory, descriptors) = look(self.pid)?;
+            let mut found = found.borrow_mut();
+            if began.elapsed() < third {
+                found.memory.0 = found.memory.0.max(memory);
+            } else if began.elapsed() > third * 2 {
+                found.memory.1 = found.memory.1.max(memory);
+            }
+            if told.elapsed() > self.length / 10 {
+                told = Instant::now();
+                tell(format!(
+                    "after {:>4.0} s: {:.1} MiB, {descriptors} descriptors, {:.1} GB checked",
+                    began.elapsed().as_secs_f64(),
+                    memory as f64 / f64::from(1 << 20),
+                    found.bytes as f64 / 1e9
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One connection after the other.
+async fn client(
+    at: SocketAddr,
+    is_rough: bool,
+    seed: u64,
+    end: Instant,
+    found: Rc<RefCell<Found>>,
+) -> Result<(), Failure> {
+    let mut dice = Dice(seed);
+    while Instant::now() < end {
+        match timeout(LONG, session(at, &mut dice, &found)).await {
+            Err(_) => return Err("a connection hangs".into()),
+            Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData || !is_rough => {
+                return Err(error.into());
+            }
+            Ok(Ok(true)) => found.borrow_mut().whole += 1,
+            Ok(Ok(false)) if !is_rough => return Err("bytes were lost where nothing cuts".into()),
+            Ok(Ok(false)) => found.borrow_mut().cut += 1,
+            // Refused.
+            Ok(Err(_)) => {
+                found.borrow_mut().cut += 1;
+                sleep(Duration::from_millis(10)).await;
+            }
+        }
+    }
+    Ok(())
+}
