@@ -3,6 +3,7 @@
 pub mod binary;
 pub mod left;
 pub mod mount;
+pub mod network;
 pub mod peer;
 pub mod systemd;
 pub mod terminal;
