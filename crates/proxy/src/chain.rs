@@ -3,9 +3,12 @@
 //! ```text
 //! received -> [latency: held until due] -> [bandwidth: held until its turn] -> ... -> ready to be written
 //! ```
+//!
+//! Datagrams go through stages of their own (`datagram`), one piece each.
 
 mod bandwidth;
 mod corrupt;
+mod datagram;
 mod hold;
 mod latency;
 mod limit;
@@ -18,13 +21,15 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+pub(crate) use datagram::Line;
+
 use crate::layer::Way;
 use crate::toxic::{Dice, Kind, Live};
 
 /// What goes along a way, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Piece {
-    /// Bytes, never none.
+    /// Bytes: of a stream, never none; one datagram, which may be empty.
     Data(Bytes),
     /// The sender has ended this way.
     End,
@@ -87,16 +92,28 @@ trait Stage: Send + std::fmt::Debug {
     fn end(self: Box<Self>) -> (Vec<Piece>, Option<Cut>);
 }
 
+/// Makes the stage of a toxic: for a connection's number and way, opened then, now. `None` for those that have no part in
+/// the way of the bytes.
+type Making = fn(&Arc<Live>, u64, Way, Instant, Instant) -> Option<Box<dyn Stage>>;
+
 /// The row of one way.
 #[derive(Debug)]
 pub(crate) struct Chain {
     way: Way,
+    /// What makes the stage of a toxic.
+    stage: Making,
     stages: Vec<(Arc<Live>, Box<dyn Stage>)>,
 }
 
 impl Chain {
+    /// For a stream of bytes.
     pub(crate) fn new(way: Way) -> Self {
-        Self { way, stages: Vec::new() }
+        Self { way, stage, stages: Vec::new() }
+    }
+
+    /// For datagrams.
+    pub(crate) fn of_datagrams(way: Way) -> Self {
+        Self { way, stage: datagram::stage, stages: Vec::new() }
     }
 
     /// Whether nothing looks at the bytes.
@@ -129,8 +146,7 @@ impl Chain {
                     stage.change(live, now);
                 }
                 self.stages.push((Arc::clone(live), stage));
-            } else if let Some(stage) = stage(live, connection, self.way, opened, now) {
-                live.shared.hit();
+            } else if let Some(stage) = (self.stage)(live, connection, self.way, opened, now) {
                 self.stages.push((Arc::clone(live), stage));
             }
         }
@@ -186,7 +202,7 @@ impl Chain {
     }
 }
 
-/// The stage of a toxic; `None` for those that have no part in the way of the bytes.
+/// The stages of streams. A toxic hits a connection once in each way.
 fn stage(
     live: &Arc<Live>,
     connection: u64,
@@ -195,7 +211,7 @@ fn stage(
     now: Instant,
 ) -> Option<Box<dyn Stage>> {
     let dice = Dice::new(live, connection, way);
-    Some(match &live.toxic.kind {
+    let stage: Box<dyn Stage> = match &live.toxic.kind {
         Kind::Latency(attributes) => Box::new(latency::Latency::new(attributes.clone(), dice)),
         Kind::Bandwidth(attributes) => Box::new(bandwidth::Bandwidth::new(live, attributes.clone(), way)),
         Kind::SlowClose(attributes) => Box::new(slow_close::SlowClose::new(attributes)),
@@ -210,7 +226,12 @@ fn stage(
         Kind::LimitConnections(_) | Kind::SlowOpen(_) | Kind::HangOpen | Kind::Refuse | Kind::Rule(..) => {
             return None;
         }
-    })
+        Kind::Loss(_) | Kind::Duplicate(_) | Kind::Reorder(_) | Kind::LimitSize(_) => {
+            unreachable!("toxics on datagrams are refused on streams")
+        }
+    };
+    live.shared.hit();
+    Some(stage)
 }
 
 #[cfg(test)]

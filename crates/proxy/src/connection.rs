@@ -164,7 +164,8 @@ async fn changed(link: &Link, traffic: &Traffic, version: u64) {
     .await;
 }
 
-async fn stopped(link: &Link) {
+/// Waits until its proxy closes the connection.
+pub(crate) async fn stopped(link: &Link) {
     poll_fn(|context| {
         link.listen(context.waker());
         if link.is_stopped() { Poll::Ready(()) } else { Poll::Pending }
@@ -176,6 +177,7 @@ async fn dial(address: &Address) -> io::Result<Peer> {
     let (host, port) = match address {
         Address::Unix(path) => return UnixStream::connect(path).await.map(Peer::Unix),
         Address::Tcp { host, port } => (host.as_str(), *port),
+        Address::Udp { .. } => unreachable!("a proxy of connections never goes to one of datagrams"),
     };
     let stream = if let Some(address) = address.literal() {
         TcpStream::connect(address).await?

@@ -1,8 +1,10 @@
 //! Proxies as JSON: bodies of the API, and the config file, which is a list of them.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value};
 
-use crate::address::Address;
+use crate::address::{Address, Network};
 use crate::protocol::Protocol;
 use crate::proxy::Plan;
 use crate::refusal::Refusal;
@@ -93,8 +95,23 @@ fn protocol(object: &Map<String, Value>) -> Result<Option<Protocol>, Refusal> {
     }
 }
 
+/// The longest idle time-out, a day in milliseconds.
+const LONGEST_IDLE: f64 = 86_400_000.0;
+
+fn idle_timeout(object: &Map<String, Value>) -> Result<Option<Duration>, Refusal> {
+    match object.get("idle_timeout") {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => match value.as_f64().filter(|millis| (1.0..=LONGEST_IDLE).contains(millis)) {
+            Some(millis) => Ok(Some(Duration::from_millis(millis as u64))),
+            None => Err(bad(format!(
+                "idle_timeout must be a number of milliseconds from 1 to {LONGEST_IDLE}, not {value}"
+            ))),
+        },
+    }
+}
+
 fn unknown(object: &Map<String, Value>) -> impl Iterator<Item = String> {
-    let known = ["name", "listen", "upstream", "enabled", "protocol", "toxics"];
+    let known = ["name", "listen", "upstream", "enabled", "protocol", "idle_timeout", "toxics"];
     object.keys().filter(move |key| !known.contains(&key.as_str())).cloned()
 }
 
@@ -109,7 +126,12 @@ pub(crate) fn plan(value: &Value, place: &str) -> Result<Read<Plan>, Refusal> {
     let upstream = address(object, "upstream")?.ok_or_else(|| missing("upstream"))?;
     let listen = address(object, "listen")?.unwrap_or(LISTEN);
     // Nothing that was not asked for by name is open to other machines.
-    let listen = if listen == LISTEN { Address::Tcp { host: "127.0.0.1".into(), port: 0 } } else { listen };
+    let (host, port) = ("127.0.0.1".to_owned(), 0);
+    let listen = match (listen == LISTEN, upstream.network()) {
+        (true, Network::Stream) => Address::Tcp { host, port },
+        (true, Network::Datagram) => Address::Udp { host, port },
+        (false, _) => listen,
+    };
     let mut ignored: Vec<String> = unknown(object).collect();
     let mut toxics = Vec::new();
     match object.get("toxics") {
@@ -130,7 +152,9 @@ pub(crate) fn plan(value: &Value, place: &str) -> Result<Read<Plan>, Refusal> {
     }
     let enabled = flag(object, "enabled")?.unwrap_or(true);
     let protocol = protocol(object)?;
-    let value = Plan { name: name.to_owned(), listen, upstream, enabled, protocol, toxics };
+    let idle_timeout = idle_timeout(object)?;
+    let value = Plan { name: name.to_owned(), listen, upstream, enabled, protocol, idle_timeout, toxics };
+    value.check()?;
     Ok(Read { value, ignored })
 }
 
@@ -142,6 +166,7 @@ pub(crate) fn change(value: &Value) -> Result<Read<Change>, Refusal> {
         upstream: address(object, "upstream")?,
         enabled: flag(object, "enabled")?,
         protocol: protocol(object)?,
+        idle_timeout: idle_timeout(object)?,
     };
     Ok(Read { value: change, ignored: unknown(object).collect() })
 }

@@ -78,7 +78,8 @@ pub enum What {
         connection: u64,
         /// The client's address.
         client: String,
-        /// How: `ended`, `closed`, `reset`, `refused`, `stopped`, `unreachable`.
+        /// How: `ended`, `closed`, `reset`, `refused`, `stopped`, `unreachable`; a session of datagrams also `idle`, or
+        /// `displaced` by a new one when there were too many.
         how: &'static str,
         /// Seconds it was open.
         seconds: f64,

@@ -1,4 +1,4 @@
-//! A fault proxy: TCP, HTTP, Redis and PostgreSQL, with the API of Toxiproxy in front.
+//! A fault proxy: TCP, UDP, HTTP, Redis and PostgreSQL, with the API of Toxiproxy in front.
 //!
 //! It knows nothing of experiments, and a program can embed it:
 //!
@@ -11,6 +11,7 @@
 //!     upstream: "127.0.0.1:6379".parse()?,
 //!     enabled: true,
 //!     protocol: None,
+//!     idle_timeout: None,
 //!     toxics: Vec::new(),
 //! };
 //! println!("redis is at {}", server.create(&plan)?.listen);
@@ -23,6 +24,7 @@
 //!                                                                           v
 //! client --> gate --> worker (a thread): connection = one task: lane up, lane down --> server
 //!                                        lane = read -> chain of toxics -> write, or splice
+//! datagrams: udp (front, sessions) instead of gate and connection, and the same chain with stages of their own
 //! ```
 
 mod address;
@@ -37,6 +39,7 @@ mod gate;
 pub mod glob;
 pub mod http;
 mod http2;
+mod inlet;
 pub mod layer;
 pub mod mistake;
 pub mod names;
@@ -52,6 +55,7 @@ pub mod share;
 pub mod tls;
 pub mod toxic;
 mod traffic;
+mod udp;
 mod watched;
 pub mod websocket;
 mod worker;

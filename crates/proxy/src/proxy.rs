@@ -2,12 +2,13 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::address::Address;
-use crate::gate::Gate;
+use crate::address::{Address, Network};
+use crate::inlet::Inlet;
 use crate::protocol::Protocol;
 use crate::refusal::Refusal;
 use crate::toxic::{Live, Stream, Toxic};
@@ -27,8 +28,55 @@ pub struct Plan {
     pub enabled: bool,
     /// What its connections speak; `None`: bytes, until there is a rule of a protocol among its toxics.
     pub protocol: Option<Protocol>,
+    /// How long a session of datagrams lives without one; `None`: a minute. Connections have none.
+    pub idle_timeout: Option<Duration>,
     /// Its toxics, in their order.
     pub toxics: Vec<Toxic>,
+}
+
+impl Plan {
+    /// Whether its parts go together: both addresses of one network, and nothing of the other.
+    ///
+    /// # Errors
+    /// What does not fit, and what would.
+    pub(crate) fn check(&self) -> Result<(), Refusal> {
+        same_network(&self.listen, &self.upstream)?;
+        of_network(self.listen.network(), self.protocol, self.idle_timeout)?;
+        self.toxics.iter().try_for_each(|toxic| toxic.kind.fits(self.listen.network()))
+    }
+}
+
+/// Whether connections go on as connections, and datagrams as datagrams.
+///
+/// # Errors
+/// One is what the other is not.
+pub(crate) fn same_network(listen: &Address, upstream: &Address) -> Result<(), Refusal> {
+    if listen.network() == upstream.network() {
+        return Ok(());
+    }
+    let text = format!("{listen} to {upstream}: both or none must be udp:// addresses");
+    Err(Refusal::BadBody(text))
+}
+
+/// Whether this can be said of a proxy of that network.
+///
+/// # Errors
+/// It cannot.
+pub(crate) fn of_network(
+    network: Network,
+    protocol: Option<Protocol>,
+    idle_timeout: Option<Duration>,
+) -> Result<(), Refusal> {
+    let text = match (network, protocol, idle_timeout) {
+        (Network::Datagram, Some(_), _) => {
+            "protocol: those that are known go over TCP; leave it away with udp:// addresses"
+        }
+        (Network::Stream, _, Some(_)) => {
+            "idle_timeout: only sessions of datagrams (udp:// addresses) end by themselves; limit_time ends connections"
+        }
+        _ => return Ok(()),
+    };
+    Err(Refusal::BadBody(text.to_owned()))
 }
 
 /// A proxy, as the API shows it.
@@ -45,6 +93,9 @@ pub struct View {
     /// What its connections speak, where that was said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protocol: Option<Protocol>,
+    /// Milliseconds that a session of datagrams lives without one, where that was said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_timeout: Option<u64>,
     /// Its toxics.
     pub toxics: Vec<Value>,
 }
@@ -57,8 +108,9 @@ pub(crate) struct Proxy {
     pub(crate) listen: Address,
     pub(crate) upstream: Address,
     protocol: Option<Protocol>,
+    idle_timeout: Option<Duration>,
     pub(crate) toxics: Vec<Arc<Live>>,
-    gate: Option<Gate>,
+    inlet: Option<Inlet>,
     /// The worker that accepts.
     home: usize,
 }
@@ -66,19 +118,29 @@ pub(crate) struct Proxy {
 impl Proxy {
     pub(crate) fn new(plan: &Plan, home: usize, surroundings: Surroundings) -> Self {
         let (name, upstream) = (plan.name.clone(), plan.upstream.clone());
-        Self {
+        let mut proxy = Self {
             traffic: Arc::new(Traffic::new(name, upstream, plan.protocol, surroundings)),
             listen: plan.listen.clone(),
             upstream: plan.upstream.clone(),
             protocol: plan.protocol,
+            idle_timeout: None,
             toxics: Vec::new(),
-            gate: None,
+            inlet: None,
             home,
+        };
+        if let Some(idle) = plan.idle_timeout {
+            proxy.idle(idle);
         }
+        proxy
+    }
+
+    /// Whether connections go through it, or datagrams.
+    pub(crate) fn network(&self) -> Network {
+        self.listen.network()
     }
 
     pub(crate) fn is_enabled(&self) -> bool {
-        self.gate.is_some()
+        self.inlet.is_some()
     }
 
     /// Takes connections from now on. Nothing changes where it does already.
@@ -86,29 +148,28 @@ impl Proxy {
     /// # Errors
     /// The address is not to be had.
     pub(crate) fn enable(&mut self, resolved: &[SocketAddr], places: &[Place]) -> Result<(), Refusal> {
-        if self.gate.is_some() {
+        if self.inlet.is_some() {
             return Ok(());
         }
-        let refused = |source| Refusal::Listen { address: self.listen.to_string(), source };
-        let gate = Gate::open(&self.listen, resolved).map_err(refused)?;
-        gate.start(&self.traffic, self.home, places).map_err(refused)?;
+        let inlet = Inlet::open(&self.listen, resolved, &self.traffic, self.home, places)
+            .map_err(|source| Refusal::Listen { address: self.listen.to_string(), source })?;
         // From now on the port is its own: disabled and enabled again, it is found at the same place.
-        if let Ok(at) = gate.at().parse() {
+        if let Ok(at) = inlet.at().parse() {
             self.listen = at;
         }
-        self.gate = Some(gate);
+        self.inlet = Some(inlet);
         Ok(())
     }
 
     /// Refuses connections from now on, and closes those that are open.
     pub(crate) fn disable(&mut self) {
-        self.gate = None;
+        self.inlet = None;
         self.traffic.stop();
     }
 
-    /// Takes no new connections; those that are open stay.
+    /// Takes no new connections; those that are open stay. Sessions of datagrams end.
     pub(crate) fn shut(&mut self) {
-        self.gate = None;
+        self.inlet = None;
     }
 
     /// Where connections go from now on; those that are open are closed.
@@ -122,6 +183,12 @@ impl Proxy {
     pub(crate) fn speak(&mut self, protocol: Option<Protocol>) {
         self.protocol = protocol;
         self.traffic.speak(protocol);
+    }
+
+    /// How long its sessions live without a datagram.
+    pub(crate) fn idle(&mut self, idle: Duration) {
+        self.idle_timeout = Some(idle);
+        self.traffic.set_idle(idle);
     }
 
     /// Puts its toxics in force.
@@ -147,6 +214,7 @@ impl Proxy {
             upstream: self.upstream.to_string(),
             enabled: self.is_enabled(),
             protocol: self.protocol,
+            idle_timeout: self.idle_timeout.map(|idle| idle.as_millis() as u64),
             toxics: self.toxic_views(),
         }
     }

@@ -13,7 +13,7 @@ use tokio::sync::broadcast;
 use crate::address::Address;
 use crate::event::{Event, Events, What};
 use crate::protocol::Protocol;
-use crate::proxy::{Plan, Proxy, View};
+use crate::proxy::{Plan, Proxy, View, of_network, same_network};
 use crate::refusal::Refusal;
 use crate::toxic::{Live, Shared, Toxic, seed_of};
 use crate::traffic::Surroundings;
@@ -74,6 +74,8 @@ pub struct Change {
     pub enabled: Option<bool>,
     /// What its next connections speak.
     pub protocol: Option<Protocol>,
+    /// How long its sessions of datagrams live without one.
+    pub idle_timeout: Option<Duration>,
 }
 
 fn resolve(address: &Address) -> Result<Vec<SocketAddr>, Refusal> {
@@ -127,6 +129,7 @@ impl Server {
 
     /// Makes a proxy with its toxics: it is there with all of them, or not at all.
     pub fn create(&self, plan: &Plan) -> Result<View, Refusal> {
+        plan.check()?;
         let resolved = resolve(&plan.listen)?;
         let mut proxies = self.lock();
         if proxies.contains_key(&plan.name) {
@@ -182,6 +185,7 @@ impl Server {
     }
 
     fn put(&self, plan: &Plan) -> Result<View, Refusal> {
+        plan.check()?;
         let resolved = resolve(&plan.listen)?;
         let mut proxies = self.lock();
         let Some(there) = proxies.get_mut(&plan.name) else {
@@ -189,6 +193,9 @@ impl Server {
             return self.create(plan);
         };
         let same_listen = is_same(&there.listen, &plan.listen, &resolved);
+        if let Some(idle) = plan.idle_timeout.filter(|_| same_listen) {
+            there.idle(idle);
+        }
         if same_listen && there.upstream == plan.upstream {
             if !plan.toxics.is_empty() {
                 self.set_toxics(there, &plan.toxics)?;
@@ -227,6 +234,12 @@ impl Server {
         let resolved = resolve(&listen)?;
         let mut proxies = self.lock();
         let proxy = proxies.get_mut(name).ok_or(Refusal::ProxyNotFound)?;
+        same_network(&listen, change.upstream.as_ref().unwrap_or(&proxy.upstream))?;
+        of_network(listen.network(), change.protocol, change.idle_timeout)?;
+        if listen.network() != proxy.network() {
+            let text = "a proxy stays with connections or with datagrams: make another one, or populate";
+            return Err(Refusal::BadBody(text.to_owned()));
+        }
         let enabled = change.enabled.unwrap_or(proxy.is_enabled());
         if change.listen.is_some() && !is_same(&proxy.listen, &listen, &resolved) {
             let before = std::mem::replace(&mut proxy.listen, listen);
@@ -252,6 +265,9 @@ impl Server {
         }
         if change.protocol.is_some() {
             proxy.speak(change.protocol);
+        }
+        if let Some(idle) = change.idle_timeout {
+            proxy.idle(idle);
         }
         if enabled {
             proxy.enable(&resolved, &self.0.places)?;
@@ -310,7 +326,7 @@ impl Server {
         proxies.get(proxy).ok_or(Refusal::ProxyNotFound)?.toxic(toxic).map(|live| live.toxic.document())
     }
 
-    /// How often a toxic has hit: connections, or requests where it is a rule.
+    /// How often a toxic has hit: connections, requests where it is a rule, or datagrams.
     ///
     /// # Errors
     /// There is no such proxy or toxic.
@@ -359,6 +375,7 @@ impl Server {
         if there.toxic(&toxic.name).is_ok() {
             return Err(Refusal::ToxicExists);
         }
+        toxic.kind.fits(there.network())?;
         let live = self.bring_alive(proxy, toxic);
         there.toxics.push(Arc::clone(&live));
         there.publish();
@@ -372,6 +389,7 @@ impl Server {
         let there = proxies.get_mut(proxy).ok_or(Refusal::ProxyNotFound)?;
         let before = Arc::clone(there.toxic(toxic)?);
         let changed = before.toxic.changed(document)?;
+        changed.kind.fits(there.network())?;
         let live = self.live(proxy, changed, before.id, before.revision + 1, Arc::clone(&before.shared));
         for slot in &mut there.toxics {
             if slot.id == live.id {
@@ -415,5 +433,7 @@ impl Server {
 
 /// Whether an address that is listened at is what is asked for, by name or as resolved.
 fn is_same(there: &Address, wanted: &Address, resolved: &[SocketAddr]) -> bool {
-    there == wanted || there.literal().is_some_and(|there| resolved.first() == Some(&there))
+    there == wanted
+        || there.network() == wanted.network()
+            && there.literal().is_some_and(|there| resolved.first() == Some(&there))
 }

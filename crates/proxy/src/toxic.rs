@@ -1,6 +1,7 @@
 //! What a toxic is: Toxiproxy's word for one fault of a proxy.
 
 mod attributes;
+mod datagram;
 mod millis;
 mod shape;
 
@@ -14,9 +15,11 @@ use serde_json::{Map, Value};
 pub use attributes::{
     Bandwidth, Corrupt, Kind, Latency, LimitConnections, LimitData, LimitTime, Pause, Slicer, Wait, kinds,
 };
+pub use datagram::{Duplicate, LimitSize, Loss, Reorder};
 pub use millis::Millis;
 pub use shape::Shape;
 
+use crate::chain::Line;
 use crate::clients::Clients;
 use crate::layer::Way;
 use crate::names::Names;
@@ -234,19 +237,21 @@ pub(crate) struct Live {
 /// What the connections of one toxic have in common.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
-    /// Connections that it hit.
+    /// Connections that it hit, or datagrams.
     hits: AtomicU64,
     /// When the next byte may leave, where a bandwidth is shared.
     pub(crate) free_at: [Mutex<Option<Instant>>; 2],
+    /// The same for datagrams.
+    pub(crate) lines: [Mutex<Line>; 2],
 }
 
 impl Shared {
-    /// Connections that it hit so far.
+    /// Connections that it hit so far, or datagrams.
     pub(crate) fn hits(&self) -> u64 {
         self.hits.load(Ordering::Relaxed)
     }
 
-    /// Counts a connection.
+    /// Counts a connection, or a datagram.
     pub(crate) fn hit(&self) {
         self.hits.fetch_add(1, Ordering::Relaxed);
     }

@@ -12,6 +12,7 @@ use crate::event::Events;
 use crate::layer::{Layer, Way};
 use crate::protocol::{self, Books, Protocol};
 use crate::toxic::Live;
+use crate::udp;
 
 /// What all connections of one server share.
 #[derive(Clone, Debug)]
@@ -40,6 +41,10 @@ pub(crate) struct Traffic {
     links: Mutex<HashMap<u64, Arc<Link>>>,
     next: AtomicU64,
     past: [Count; 2],
+    /// What is counted of datagrams.
+    pub(crate) datagrams: udp::Counts,
+    /// Milliseconds after which a session of datagrams ends.
+    idle: AtomicU64,
 }
 
 impl Traffic {
@@ -60,7 +65,27 @@ impl Traffic {
             links: Mutex::default(),
             next: AtomicU64::new(0),
             past: Default::default(),
+            datagrams: udp::Counts::default(),
+            idle: AtomicU64::new(udp::IDLE.as_millis() as u64),
         }
+    }
+
+    /// How long a session lives without a datagram.
+    pub(crate) fn idle(&self) -> Duration {
+        Duration::from_millis(self.idle.load(Ordering::Relaxed))
+    }
+
+    /// Sessions live so long from now on, those that are there too.
+    pub(crate) fn set_idle(&self, idle: Duration) {
+        self.idle.store(u64::try_from(idle.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        for link in self.links() {
+            link.ring();
+        }
+    }
+
+    /// Whether so much is held by all connections together that each gets little more.
+    pub(crate) fn is_tight(&self) -> bool {
+        self.surroundings.held.load(Ordering::Relaxed) > TIGHT
     }
 
     /// Where connections go.
@@ -113,7 +138,7 @@ impl Traffic {
         Some(self.books.layer(protocol, client))
     }
 
-    /// How often a toxic has hit: connections, or requests where it is a rule.
+    /// How often a toxic has hit: connections, requests where it is a rule, or datagrams.
     pub(crate) fn hits(&self, live: &Live) -> u64 {
         self.books.hits(live.id).unwrap_or_else(|| live.shared.hits())
     }

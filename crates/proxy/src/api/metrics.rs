@@ -13,6 +13,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
+use crate::address::Network;
 use crate::layer::Way;
 use crate::server::Server;
 
@@ -57,13 +58,17 @@ impl Collector for Counts {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let (mut received, mut sent, mut open, mut accepted, mut hits) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut refused, mut dropped) = (Vec::new(), Vec::new());
         let all = self.0.inspect(|proxy| {
             let ways = [Way::Upstream, Way::Downstream].map(|way| (way, proxy.traffic.bytes(way)));
             let toxics: Vec<_> =
                 proxy.toxics.iter().map(|live| (live.toxic.name.clone(), proxy.traffic.hits(live))).collect();
-            (proxy.view(), ways, proxy.traffic.open(), proxy.traffic.accepted(), toxics)
+            let datagrams = &proxy.traffic.datagrams;
+            let lost =
+                (proxy.network() == Network::Datagram).then(|| (datagrams.refused(), datagrams.dropped()));
+            (proxy.view(), ways, proxy.traffic.open(), proxy.traffic.accepted(), toxics, lost)
         });
-        for (view, ways, now, ever, toxics) in all {
+        for (view, ways, now, ever, toxics, lost) in all {
             for (way, bytes) in ways {
                 let direction = if way == Way::Upstream { "upstream" } else { "downstream" };
                 let labels = vec![
@@ -77,7 +82,11 @@ impl Collector for Counts {
             }
             let labels = vec![("proxy", view.name.clone())];
             open.push((labels.clone(), ConstGauge::new(i64::try_from(now).unwrap_or(i64::MAX))));
-            accepted.push((labels, ConstCounter::new(ever)));
+            accepted.push((labels.clone(), ConstCounter::new(ever)));
+            if let Some((refusals, drops)) = lost {
+                refused.push((labels.clone(), ConstCounter::new(refusals)));
+                dropped.push((labels, ConstCounter::new(drops)));
+            }
             for (toxic, count) in toxics {
                 let labels = vec![("proxy", view.name.clone()), ("toxic", toxic)];
                 hits.push((labels, ConstCounter::new(count)));
@@ -89,6 +98,26 @@ impl Collector for Counts {
         write(to, "toxiproxy_proxy_sent_bytes", "Bytes that went out", counter, sent)?;
         write(to, "squall_proxy_open_connections", "Connections now", MetricType::Gauge, open)?;
         write(to, "squall_proxy_connections", "Connections so far", counter, accepted)?;
-        write(to, "squall_proxy_toxic_hits", "Connections, or requests, that a toxic hit", counter, hits)
+        write(
+            to,
+            "squall_proxy_toxic_hits",
+            "Connections, requests or datagrams that a toxic hit",
+            counter,
+            hits,
+        )?;
+        write(
+            to,
+            "squall_proxy_refused_datagrams",
+            "Times that a server said nobody listens there (ICMP)",
+            counter,
+            refused,
+        )?;
+        write(
+            to,
+            "squall_proxy_dropped_datagrams",
+            "Datagrams that found no room, or that the kernel would not send",
+            counter,
+            dropped,
+        )
     }
 }

@@ -9,20 +9,27 @@ use super::hold::Hold;
 use super::{Cut, Piece, Stage};
 use crate::toxic::{Dice, Kind, Live};
 
+/// Which bytes are damaged.
 #[derive(Debug)]
-pub(super) struct Corrupt {
+pub(super) struct Damage {
     rate: f64,
     dice: Dice,
     /// Bytes that stay whole until the next one that does not.
     whole: u64,
-    held: Hold<Instant>,
 }
 
-impl Corrupt {
+impl Damage {
+    /// This share of the bytes, from 0 to 1.
     pub(super) fn new(rate: f64, dice: Dice) -> Self {
-        let mut corrupt = Self { rate, dice, whole: 0, held: Hold::default() };
-        corrupt.whole = corrupt.gap();
-        corrupt
+        let mut damage = Self { rate, dice, whole: 0 };
+        damage.whole = damage.gap();
+        damage
+    }
+
+    /// Another share from now on.
+    pub(super) fn set(&mut self, rate: f64) {
+        self.rate = rate;
+        self.whole = self.gap();
     }
 
     /// Drawn once per damage and not once per byte (the geometric distribution).
@@ -35,11 +42,12 @@ impl Corrupt {
         if gap.is_finite() { gap as u64 } else { 0 }
     }
 
-    fn damage(&mut self, bytes: Bytes) -> Bytes {
+    /// These bytes, with what is damaged of them; `None` where they stay whole.
+    pub(super) fn inflict(&mut self, bytes: &Bytes) -> Option<Bytes> {
         let length = bytes.len() as u64;
         if self.whole >= length {
             self.whole -= length;
-            return bytes;
+            return None;
         }
         let mut damaged = BytesMut::from(bytes.as_ref());
         let mut at = self.whole;
@@ -48,14 +56,26 @@ impl Corrupt {
             at = at.saturating_add(1).saturating_add(self.gap());
         }
         self.whole = at - length;
-        damaged.freeze()
+        Some(damaged.freeze())
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Corrupt {
+    damage: Damage,
+    held: Hold<Instant>,
+}
+
+impl Corrupt {
+    pub(super) fn new(rate: f64, dice: Dice) -> Self {
+        Self { damage: Damage::new(rate, dice), held: Hold::default() }
     }
 }
 
 impl Stage for Corrupt {
     fn take(&mut self, piece: Piece, at: Instant) {
         let piece = match piece {
-            Piece::Data(bytes) => Piece::Data(self.damage(bytes)),
+            Piece::Data(bytes) => Piece::Data(self.damage.inflict(&bytes).unwrap_or(bytes)),
             other => other,
         };
         self.held.push(piece, at);
@@ -75,8 +95,7 @@ impl Stage for Corrupt {
 
     fn change(&mut self, live: &Arc<Live>, _now: Instant) {
         if let Kind::Corrupt(attributes) = &live.toxic.kind {
-            self.rate = attributes.rate;
-            self.whole = self.gap();
+            self.damage.set(attributes.rate);
         }
     }
 

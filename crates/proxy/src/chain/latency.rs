@@ -33,7 +33,7 @@ impl Latency {
     }
 
     fn due_of(&mut self, came: Instant) -> Instant {
-        let toxic::Latency { latency, jitter, distribution } = &self.attributes;
+        let toxic::Latency { latency, jitter, distribution, .. } = &self.attributes;
         let delay = distribution.draw(latency.0, jitter.0, &mut self.dice);
         // A tail that no clock can hold is as good as a year.
         let due = came.checked_add(delay).unwrap_or(came + YEAR);

@@ -4,14 +4,15 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::datagram::{Duplicate, LimitSize, Loss, Reorder, check_loss, check_reorder};
 use super::{Millis, Shape};
 use crate::protocol::RuleKind;
 use crate::refusal::Refusal;
 
 /// The longest delay, a day. Also what one chunk may be held.
-const DAY: f64 = 86_400_000.0;
+pub(super) const DAY: f64 = 86_400_000.0;
 
-/// Each chunk leaves at its time of arrival plus the delay; the order is kept.
+/// Each chunk leaves at its time of arrival plus the delay. The order of a stream is kept.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Latency {
@@ -22,6 +23,9 @@ pub struct Latency {
     /// How the jitter is spread.
     #[serde(skip_serializing_if = "is_default")]
     pub distribution: Shape,
+    /// Whether datagrams keep their order too; otherwise one with a shorter delay overtakes, as on real networks.
+    #[serde(skip_serializing_if = "is_default")]
+    pub in_order: bool,
 }
 
 /// So many bytes in a second.
@@ -33,6 +37,9 @@ pub struct Bandwidth {
     /// One budget for all connections of the proxy in that direction, and not one for each.
     #[serde(skip_serializing_if = "is_default")]
     pub shared: bool,
+    /// Bytes of datagrams that wait at most; further ones are lost. `None`: 131,072. Streams have none: their sender waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue: Option<u64>,
 }
 
 /// A delay of something: of the close, of the open.
@@ -105,7 +112,7 @@ impl Default for Corrupt {
 #[serde(deny_unknown_fields)]
 struct Nothing {}
 
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
@@ -138,13 +145,21 @@ pub enum Kind {
     HangOpen,
     /// `refuse`, ours: new connections are reset.
     Refuse,
+    /// `loss`, ours.
+    Loss(Loss),
+    /// `duplicate`, ours.
+    Duplicate(Duplicate),
+    /// `reorder`, ours.
+    Reorder(Reorder),
+    /// `limit_size`, ours.
+    LimitSize(LimitSize),
     /// A rule of a protocol: `http`, `redis`, ...
     Rule(RuleKind, Map<String, Value>),
 }
 
 /// The names of all kinds.
 pub fn kinds() -> impl Iterator<Item = &'static str> {
-    const NAMES: [&str; 13] = [
+    const NAMES: [&str; 17] = [
         "latency",
         "bandwidth",
         "slow_close",
@@ -158,6 +173,10 @@ pub fn kinds() -> impl Iterator<Item = &'static str> {
         "slow_open",
         "hang_open",
         "refuse",
+        "loss",
+        "duplicate",
+        "reorder",
+        "limit_size",
     ];
     NAMES.into_iter().chain(RuleKind::ALL.iter().map(|rule| rule.name()))
 }
@@ -185,7 +204,7 @@ fn read<T: DeserializeOwned>(attributes: &Map<String, Value>) -> Result<T, Refus
     serde_json::from_value(Value::Object(given)).map_err(|error| Refusal::BadBody(error.to_string()))
 }
 
-fn within(name: &str, value: f64, least: f64, most: f64) -> Result<(), Refusal> {
+pub(super) fn within(name: &str, value: f64, least: f64, most: f64) -> Result<(), Refusal> {
     if (least..=most).contains(&value) {
         Ok(())
     } else {
@@ -210,6 +229,10 @@ impl Kind {
             Self::SlowOpen(_) => "slow_open",
             Self::HangOpen => "hang_open",
             Self::Refuse => "refuse",
+            Self::Loss(_) => "loss",
+            Self::Duplicate(_) => "duplicate",
+            Self::Reorder(_) => "reorder",
+            Self::LimitSize(_) => "limit_size",
             Self::Rule(rule, _) => rule.name(),
         }
     }
@@ -229,6 +252,10 @@ impl Kind {
             "slow_open" => Self::SlowOpen(read(attributes)?),
             "hang_open" => read::<Nothing>(attributes).map(|_| Self::HangOpen)?,
             "refuse" => read::<Nothing>(attributes).map(|_| Self::Refuse)?,
+            "loss" => Self::Loss(read(attributes)?),
+            "duplicate" => Self::Duplicate(read(attributes)?),
+            "reorder" => Self::Reorder(read(attributes)?),
+            "limit_size" => Self::LimitSize(read(attributes)?),
             other => match RuleKind::named(other) {
                 Some(rule) => {
                     let given = present(attributes);
@@ -264,7 +291,11 @@ impl Kind {
             }
             Self::LimitTime(limit) => within("time", limit.time.0, 0.0, DAY),
             Self::Corrupt(corrupt) => within("rate", corrupt.rate, 0.0, 1.0),
+            Self::Loss(loss) => check_loss(loss),
+            Self::Duplicate(duplicate) => within("percent", duplicate.percent, 0.0, 100.0),
+            Self::Reorder(reorder) => check_reorder(reorder),
             Self::LimitData(_)
+            | Self::LimitSize(_)
             | Self::LimitConnections(_)
             | Self::HangOpen
             | Self::Refuse
@@ -287,6 +318,10 @@ impl Kind {
             Self::LimitTime(attributes) => serde_json::to_value(attributes),
             Self::LimitConnections(attributes) => serde_json::to_value(attributes),
             Self::Corrupt(attributes) => serde_json::to_value(attributes),
+            Self::Loss(attributes) => serde_json::to_value(attributes),
+            Self::Duplicate(attributes) => serde_json::to_value(attributes),
+            Self::Reorder(attributes) => serde_json::to_value(attributes),
+            Self::LimitSize(attributes) => serde_json::to_value(attributes),
             Self::HangOpen | Self::Refuse => Ok(Value::Object(Map::new())),
             Self::Rule(_, attributes) => Ok(Value::Object(attributes.clone())),
         };
