@@ -32,10 +32,10 @@ pub(crate) struct Proxy {
     /// Proxies to start with: a JSON list, as for POST /populate
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// One proxy without a file: it listens here, HOST:PORT or the path of a Unix socket
+    /// One proxy without a file: it listens here, HOST:PORT, udp://HOST:PORT for datagrams, or unix:/PATH
     #[arg(long, value_name = "ADDRESS", requires = "to", conflicts_with = "config")]
     from: Option<String>,
-    /// Where that proxy passes everything on to
+    /// Where that proxy passes everything on to; udp://HOST:PORT where it listens for datagrams
     #[arg(long, value_name = "ADDRESS", requires = "from")]
     to: Option<String>,
     /// The name of that proxy
@@ -44,6 +44,9 @@ pub(crate) struct Proxy {
     /// What that proxy reads the traffic as: `http`, `redis` or `postgres`; bytes where nothing is said
     #[arg(long, value_name = "PROTOCOL", requires = "from")]
     protocol: Option<String>,
+    /// How long a session of datagrams lives without one; a minute where nothing is said
+    #[arg(long, value_name = "TIME", requires = "from")]
+    idle_timeout: Option<Span>,
     /// Draw all chances from this number
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -117,9 +120,12 @@ impl Proxy {
         if let Some(protocol) = &self.protocol {
             proxy["protocol"] = protocol.as_str().into();
         }
+        if let Some(idle) = self.idle_timeout {
+            proxy["idle_timeout"] = (idle.as_millis() as u64).into();
+        }
         let text = serde_json::Value::Array(vec![proxy]).to_string();
         let read = squall_proxy::plans(text.as_bytes())
-            .map_err(|refusal| Failure::usage(format!("--from, --to, --name, --protocol: {refusal}")))?;
+            .map_err(|refusal| Failure::usage(format!("--from, --to, --name, --protocol, --idle-timeout: {refusal}")))?;
         Ok(read.value)
     }
 
