@@ -124,8 +124,9 @@ impl Proxy {
             proxy["idle_timeout"] = (idle.as_millis() as u64).into();
         }
         let text = serde_json::Value::Array(vec![proxy]).to_string();
-        let read = squall_proxy::plans(text.as_bytes())
-            .map_err(|refusal| Failure::usage(format!("--from, --to, --name, --protocol, --idle-timeout: {refusal}")))?;
+        let read = squall_proxy::plans(text.as_bytes()).map_err(|refusal| {
+            Failure::usage(format!("--from, --to, --name, --protocol, --idle-timeout: {refusal}"))
+        })?;
         Ok(read.value)
     }
 
