@@ -64,8 +64,8 @@ fn marked(home: &Home, experiment: &str, environment: &str) -> Result<Vec<(Strin
         .map_err(|error| Failure::new(Exit::Unexpected, format!("could not {}", reason(&error))))?;
     let marked = runs.into_iter().filter_map(|run| {
         let since = since(&run)?;
-        let plan = run.read_plan().ok()?;
-        (plan.name == experiment && plan.target.environment == environment).then_some((since, run))
+        let subject = run.read_subject().ok()?;
+        (subject.name == experiment && subject.target.environment == environment).then_some((since, run))
     });
     Ok(marked.collect())
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use squall_engine::home::HomeError;
 use squall_engine::preflight::{self, Examined};
 use squall_engine::reason::reason;
 use squall_engine::survey;
@@ -54,7 +55,13 @@ pub(crate) fn of_run(id: &str, seed: Option<u64>, settings: &Settings) -> Result
         Failure::file(format!("there is no file `{id}`, and {}", nothing_found(&error)))
             .hint("`squall runs` lists what was run; `squall init` writes an experiment")
     })?;
-    let plan = run.read_plan().map_err(|error| Failure::file(format!("could not {}", reason(&error))))?;
+    let plan = run.read_plan().map_err(|error| {
+        let failure = Failure::file(format!("could not {}", reason(&error)));
+        match error {
+            HomeError::Foreign { .. } => failure.hint("give the file of the experiment instead of the run"),
+            _ => failure,
+        }
+    })?;
     if seed.is_some_and(|seed| seed != plan.seed) {
         return Err(Failure::usage("a recorded plan is run as it is: its seed is drawn already")
             .hint("give the file instead of the run to draw anew"));
@@ -76,8 +83,7 @@ pub(crate) fn of_run(id: &str, seed: Option<u64>, settings: &Settings) -> Result
     Ok(Planned { plan, lints: Lints::default() })
 }
 
-fn nothing_found(error: &squall_engine::home::HomeError) -> String {
-    use squall_engine::home::HomeError;
+fn nothing_found(error: &HomeError) -> String {
     match error {
         HomeError::NoSuchRun { found: 0, .. } => "no run has an id that begins so".to_owned(),
         HomeError::NoSuchRun { found, .. } => format!("{found} runs have an id that begins so"),

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use squall_engine::home::{HomeError, read_record};
-use squall_model::record::Record;
+use squall_engine::reason::reason;
+use squall_model::record::{Record, RecordError};
 use squall_report::{Curves, Summary};
 
 use crate::failure::Failure;
@@ -94,6 +95,10 @@ pub(crate) fn record(which: &str, settings: &Settings) -> Result<Record, Failure
             Failure::file(format!("there is no record {}", path.display()))
                 .hint("the run ended before it had begun, or is of another kind of file")
         }
-        error => Failure::file(format!("could not {}", squall_engine::reason::reason(error))),
+        HomeError::Record { source: RecordError::Foreign { .. } | RecordError::Newer { .. }, .. } => {
+            Failure::file(format!("could not {}", reason(&error)))
+                .hint("read it with the squall that wrote it, or run the experiment again")
+        }
+        error => Failure::file(format!("could not {}", reason(error))),
     })
 }

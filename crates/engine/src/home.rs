@@ -12,6 +12,7 @@ use std::io::{self, BufReader};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use squall_model::id::RunId;
 use squall_model::plan::Plan;
 use squall_model::record::{Record, RecordError};
@@ -82,6 +83,28 @@ pub enum HomeError {
         /// Why.
         source: serde_json::Error,
     },
+    /// A plan is of a form that only another version of squall knows.
+    #[error("read the plan {path}: it has the form of another version of squall than {}", env!("CARGO_PKG_VERSION"))]
+    Foreign {
+        /// Which.
+        path: PathBuf,
+    },
+}
+
+/// What a plan is about, whatever version of squall made it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Subject {
+    /// The name of the experiment.
+    pub name: String,
+    /// The target.
+    pub target: SubjectTarget,
+}
+
+/// Where an experiment is made.
+#[derive(Clone, Debug, Deserialize)]
+pub struct SubjectTarget {
+    /// The name of the environment.
+    pub environment: String,
 }
 
 /// What services say may hold secrets, and is kept as they said it.
@@ -183,6 +206,17 @@ impl RunDir {
 
     /// Reads its plan.
     pub fn read_plan(&self) -> Result<Plan, HomeError> {
+        let path = self.plan();
+        let text =
+            fs::read_to_string(&path).map_err(|source| HomeError::Read { path: path.clone(), source })?;
+        serde_json::from_str(&text).map_err(|source| match serde_json::from_str::<Subject>(&text) {
+            Ok(_) => HomeError::Foreign { path },
+            Err(_) => HomeError::Plan { path, source },
+        })
+    }
+
+    /// Reads what its plan is about, also where another version of squall made it.
+    pub fn read_subject(&self) -> Result<Subject, HomeError> {
         let path = self.plan();
         let text =
             fs::read_to_string(&path).map_err(|source| HomeError::Read { path: path.clone(), source })?;

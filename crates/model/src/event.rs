@@ -9,6 +9,7 @@ use crate::conservation::Counts;
 use crate::id::RunId;
 use crate::latency::LatencyText;
 use crate::measure::Outcome;
+use crate::name::Name;
 use crate::plan::Plan;
 use crate::stage::{Share, StageOutcome};
 use crate::unit::Span;
@@ -373,10 +374,10 @@ pub struct FaultRef {
 pub struct Reading {
     /// The measure.
     #[serde(rename = "m")]
-    pub measure: String,
+    pub measure: Name,
     /// The instance, of a measure that is read for each.
     #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
-    pub instance: Option<String>,
+    pub instance: Option<Name>,
     /// What came of it.
     #[serde(rename = "is")]
     pub outcome: Outcome,

@@ -14,6 +14,7 @@ pub mod id;
 pub mod latency;
 pub mod load;
 pub mod measure;
+pub mod name;
 pub mod plan;
 pub mod record;
 pub mod stage;

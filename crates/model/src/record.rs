@@ -2,10 +2,17 @@
 //!
 //! A run that was killed leaves a record whose last line may be torn; that is normal, and everything before it counts.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::io::{self, BufRead};
 
+use serde::Deserialize;
+
 use crate::event::{Event, EventKind, RunStarted};
+use crate::name::Name;
 use crate::verdict::Verdict;
+
+const OWN: &str = env!("CARGO_PKG_VERSION");
 
 /// The version of the record's form on disk.
 pub const RECORD_VERSION: u32 = 1;
@@ -52,6 +59,16 @@ pub enum RecordError {
         #[source]
         source: serde_json::Error,
     },
+    /// A whole event of a form that only another version of squall knows.
+    #[error(
+        "line {line} of the record is of a form that squall {OWN} does not read: squall {squall} wrote it"
+    )]
+    Foreign {
+        /// Counted from 1.
+        line: usize,
+        /// The version that wrote it.
+        squall: String,
+    },
     /// The first event is another one than `run-started`.
     #[error("the record does not begin with the start of a run")]
     Headless,
@@ -61,6 +78,43 @@ pub enum RecordError {
         /// The format found.
         found: u32,
     },
+}
+
+/// The version of squall that wrote a line which is JSON, and not an event that is known here; `None`: the line is
+/// nothing that a squall writes.
+fn writer(line: &str, before: &[Event]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Line {
+        #[serde(rename = "at")]
+        _at: f64,
+        what: serde_json::Map<String, serde_json::Value>,
+    }
+    let line: Line = serde_json::from_str(line).ok()?;
+    match before.first().map(|event| &event.kind) {
+        None => Some(line.what.get("run-started")?.get("squall")?.as_str()?.to_owned()),
+        Some(EventKind::RunStarted(start)) => Some(start.squall.clone()),
+        Some(_) => None,
+    }
+}
+
+/// The names that readings have had so far.
+#[derive(Default)]
+struct Names(HashSet<Name>);
+
+impl Names {
+    /// Of a stranger's record with a new name in each line, no more than so many are kept.
+    const MOST: usize = 10_000;
+
+    fn share(&mut self, kind: &mut EventKind) {
+        let EventKind::Read(reading) = kind else { return };
+        for name in std::iter::once(&mut reading.measure).chain(&mut reading.instance) {
+            match self.0.get(name.as_str()) {
+                Some(known) => *name = known.clone(),
+                None if self.0.len() < Self::MOST => drop(self.0.insert(name.clone())),
+                None => {}
+            }
+        }
+    }
 }
 
 impl Record {
@@ -74,20 +128,33 @@ impl Record {
         let mut events = Vec::new();
         let mut torn = Torn::No;
         let mut bytes = Vec::new();
+        let mut names = Names::default();
         for line in 1.. {
             bytes.clear();
             if lines.read_until(b'\n', &mut bytes).map_err(|source| RecordError::Read { source })? == 0 {
                 break;
             }
-            let text = String::from_utf8_lossy(&bytes);
+            let text = match str::from_utf8(&bytes) {
+                Ok(text) => Cow::Borrowed(text),
+                Err(_) => String::from_utf8_lossy(&bytes),
+            };
             if text.trim().is_empty() {
                 continue;
             }
             match serde_json::from_str::<Event>(&text) {
-                Ok(event) => events.push(event),
+                Ok(mut event) => {
+                    names.share(&mut event.kind);
+                    events.push(event);
+                }
                 // Only the last line can be without its break.
                 Err(_) if !text.ends_with('\n') => torn = Torn::Yes,
-                Err(source) => return Err(RecordError::Line { line, source }),
+                Err(source) => {
+                    let squall = writer(&text, &events).filter(|_| source.is_data());
+                    return Err(match squall {
+                        Some(squall) => RecordError::Foreign { line, squall },
+                        None => RecordError::Line { line, source },
+                    });
+                }
             }
         }
         let start = match events.first() {

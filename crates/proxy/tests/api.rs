@@ -139,6 +139,15 @@ fn toxics_are_listed_upstream_first_in_their_order_and_updates_merge() {
         assert_eq!((status, toxic), (200, expected.clone()));
         assert_eq!(rig.call("GET", "/proxies/p/toxics/a", &Value::Null), (200, expected));
     }
+    // What is not named stays as it was.
+    let made =
+        json!({"name": "e", "type": "latency", "toxicity": 0.5, "attributes": {"latency": 7, "jitter": 3}});
+    rig.toxic(&made);
+    for method in ["POST", "PATCH"] {
+        let (status, toxic) = rig.call(method, "/proxies/p/toxics/e", &json!({"attributes": {"latency": 9}}));
+        assert_eq!((status, &toxic["attributes"]), (200, &json!({"latency": 9, "jitter": 3})));
+        assert_eq!(toxic["toxicity"], 0.5);
+    }
     assert_eq!(rig.call("PATCH", "/proxies/p/toxics/a", &json!({"attributes": {"rate": -5}})).0, 400);
     assert_eq!(rig.call("GET", "/proxies/p/toxics/a", &Value::Null).1["attributes"]["rate"], 5);
 }

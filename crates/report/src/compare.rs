@@ -255,7 +255,10 @@ fn differences(reference: &Record, run: &Record, summaries: &(Summary, Summary))
             if let (Some(from), Some(to)) = missed
                 && (from.count > 0 || to.count > 0)
             {
-                let shares = [&one_part.missed, &other_part.missed].map(|missed| Sample::of(missed));
+                let shares = [&one_part.missed, &other_part.missed].map(|missed| {
+                    let shares: Vec<f64> = missed.iter().map(|missed| f64::from(u8::from(*missed))).collect();
+                    Sample::of(&shares)
+                });
                 let comparison = Comparison::between(&shares[0], &shares[1]);
                 differences.push(new(
                     What::Misses,

@@ -101,6 +101,10 @@ impl Curves {
             }
             let column = (point.at / width).floor();
             point.at = (column + 0.5) * width;
+            if let Some(last) = points.last_mut().filter(|last| (last.at - point.at).abs() < width / 4.0) {
+                last.join(&point);
+                continue;
+            }
             // Readings come in the order in which they ended; a slow one may belong to an earlier column.
             let place = points.partition_point(|earlier| earlier.at < point.at - width / 4.0);
             match points.get_mut(place) {

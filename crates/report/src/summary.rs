@@ -13,6 +13,7 @@ mod periods;
 mod series;
 mod stages;
 mod tally;
+mod throughput;
 
 use std::collections::BTreeMap;
 
@@ -25,7 +26,7 @@ use squall_model::unit::Span;
 
 pub use self::conclusion::Conclusion;
 pub use self::contrast::{Contrast, Moved, p_value, signed};
-pub use self::cost::{Backlog, Balance, Cost, Detected, Throughput};
+pub use self::cost::{Backlog, Balance, Cost, Detected, Unjudged};
 pub use self::faults::{FaultSummary, LeftOut, Restart, State, UndoFailure, WindowSummary};
 pub use self::groups::{GroupsSummary, GroupsVerdict};
 pub(crate) use self::judge::Judge;
@@ -37,6 +38,7 @@ pub use self::periods::{Period, Periods};
 pub(crate) use self::series::Series;
 pub use self::stages::StageSummary;
 pub use self::tally::Tally;
+pub use self::throughput::{MeasuredThroughput, Throughput};
 use crate::findings::{self, Finding};
 
 /// The version of the summary's form as JSON.

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use squall_model::load::Load;
 use squall_model::plan::{Plan, Window};
-use squall_model::unit::{Percent, Span};
+use squall_model::unit::{Percent, Rate, Span};
 
 use crate::code::Code;
 use crate::document::policy::{EnvironmentDocument, PolicyDocument};
@@ -33,10 +34,23 @@ pub struct Ceilings {
     pub max_faults: Option<u32>,
     /// The longest time in which faults are injected.
     pub max_duration: Option<Span>,
+    /// What the load may do.
+    pub load: LoadCeilings,
     /// The services that faults may act on; `None` for all.
     pub services: Option<Vec<String>>,
     /// Whether faults may act on the whole host.
     pub host: HostFaults,
+}
+
+/// What the load of an experiment may do in one environment; `None`: no ceiling.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LoadCeilings {
+    /// The most requests in a second.
+    pub max_rate: Option<Rate>,
+    /// The most requests under way.
+    pub max_in_flight: Option<u32>,
+    /// The most requests in a run.
+    pub max_total: Option<u64>,
 }
 
 /// Whether anything may be injected in an environment.
@@ -62,8 +76,8 @@ pub enum HostFaults {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Refusal {
-    /// Which rule, in a word: `locked`, `unconfirmed`, `max-percent`, `max-faults`, `max-duration`, `services`, `host-faults`,
-    /// `missing-variable`.
+    /// Which rule, in a word: `locked`, `unconfirmed`, `max-percent`, `max-faults`, `max-duration`, `max-load-rate`,
+    /// `max-load-in-flight`, `max-load-total`, `services`, `host-faults`, `missing-variable`.
     pub rule: &'static str,
     /// What is against it.
     pub message: String,
@@ -102,6 +116,9 @@ fn ceilings(written: &EnvironmentDocument, notes: &mut Notes<'_>) -> Ceilings {
         written.max_percent.as_ref().filter(|at| at.value.0 <= 0.0).map(|at| at.place),
         written.max_faults.as_ref().filter(|at| at.value == 0).map(|at| at.place),
         written.max_duration.as_ref().filter(|at| at.value.is_zero()).map(|at| at.place),
+        written.max_load_rate.as_ref().filter(|at| at.value.0 <= 0.0).map(|at| at.place),
+        written.max_load_in_flight.as_ref().filter(|at| at.value == 0).map(|at| at.place),
+        written.max_load_total.as_ref().filter(|at| at.value == 0).map(|at| at.place),
     ];
     for place in zeros.into_iter().flatten() {
         let mistake = Mistake::new(Code::Zero, "a ceiling of zero allows nothing", place, "zero");
@@ -112,6 +129,11 @@ fn ceilings(written: &EnvironmentDocument, notes: &mut Notes<'_>) -> Ceilings {
         max_percent: written.max_percent.as_ref().map(|at| at.value),
         max_faults: written.max_faults.as_ref().map(|at| at.value),
         max_duration: written.max_duration.as_ref().map(|at| at.value),
+        load: LoadCeilings {
+            max_rate: written.max_load_rate.as_ref().map(|at| at.value),
+            max_in_flight: written.max_load_in_flight.as_ref().map(|at| at.value),
+            max_total: written.max_load_total.as_ref().map(|at| at.value),
+        },
         services: written
             .services
             .as_ref()
@@ -149,6 +171,9 @@ pub fn judge(plan: &Plan, policy: &Policy, confirmed: Option<&str>) -> Vec<Refus
             refuse("max-faults", message, "move their windows apart with `at` and `for`".to_owned());
         }
     }
+    if let Some(load) = &plan.load {
+        overload(load, ceilings.load, environment, &mut refuse);
+    }
     for fault in &plan.faults {
         let Some(on) = &fault.on else {
             if ceilings.host == HostFaults::Forbidden {
@@ -178,6 +203,40 @@ pub fn judge(plan: &Plan, policy: &Policy, confirmed: Option<&str>) -> Vec<Refus
         }
     }
     refusals
+}
+
+/// What the load may do at most, and what it is allowed.
+fn overload(
+    load: &Load,
+    ceilings: LoadCeilings,
+    environment: &str,
+    refuse: &mut impl FnMut(&'static str, String, String),
+) {
+    // A ceiling of its own below the peak of its pattern is a mistake in the file; without a peak it is the peak.
+    let peak = load.pattern.peak().or(load.max_rate.map(|max| max.0));
+    if let Some(max) = ceilings.max_rate.filter(|max| peak.is_none_or(|peak| peak > max.0 * (1.0 + 1e-9))) {
+        let (rises, help) = match peak {
+            Some(peak) => (
+                format!("rises to {}", Rate(peak)),
+                format!("write a `pattern` that stays at or below {max}"),
+            ),
+            None => ("grows without a limit".to_owned(), format!("write `max-rate: {max}` in the load")),
+        };
+        refuse("max-load-rate", format!("the load {rises}, and `{environment}` allows {max}"), help);
+    }
+    if let Some(max) = ceilings.max_in_flight.filter(|max| load.max_in_flight > *max) {
+        let message = format!(
+            "the load may have {} requests under way, and `{environment}` allows {max}",
+            load.max_in_flight
+        );
+        refuse("max-load-in-flight", message, format!("write `max-in-flight: {max}` in the load"));
+    }
+    if let Some(max) = ceilings.max_total.filter(|max| load.max_total.is_none_or(|total| total > *max)) {
+        let total =
+            load.max_total.map_or("has no limit".to_owned(), |total| format!("may send {total} requests"));
+        let message = format!("the load {total}, and `{environment}` allows {max} in a run");
+        refuse("max-load-total", message, format!("write `max-total: {max}` in the load"));
+    }
 }
 
 fn lock(plan: &Plan, lock: Option<Lock>, confirmed: Option<&str>) -> Option<Refusal> {

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde_json::{Value, json};
 use squall_model::fault::{Amount, PauseBy, Scope, Signal};
 use squall_model::load::HttpVersion;
-use squall_model::measure::{CgroupFact, Judged, LoadFigure, ProcessFact};
+use squall_model::measure::{CgroupFact, Flow, Judged, LoadFigure, ProcessFact};
 use squall_model::unit::{Bytes, Percent, Rate, Span, Unit, UnitError};
 
 use crate::code::Code;
@@ -177,6 +177,7 @@ words! {
     }
     PauseBy, "a way to pause", { "signal" => PauseBy::Signal, "freezer" => PauseBy::Freezer }
     Judged, "a phase", { "before" => Judged::Before, "during" => Judged::During, "after" => Judged::After }
+    Flow, "how numbers say what is done", { "rate" => Flow::Rate, "count" => Flow::Count, "total" => Flow::Total }
     ProcessFact, "a fact of processes", {
         "count" => ProcessFact::Count, "cpu" => ProcessFact::Cpu, "memory" => ProcessFact::Memory,
         "files" => ProcessFact::Files, "threads" => ProcessFact::Threads,

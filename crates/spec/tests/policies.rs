@@ -8,7 +8,11 @@ fn plan(environment: &str, faults: &str) -> Plan {
     let text = format!(
         "name: lose-workers\nenvironment: {environment}\ntarget: {{ services: {{ worker: {{ start: {{ run: [serve], count: 4 }} }}, db: {{ start: {{ run: [db] }} }} }} }}\nsteady: {{ measures: {{ up: {{ tcp: \"127.0.0.1:80\", expect: \"< 5 ms\" }} }} }}\nduration: 60s\nfaults:\n{faults}"
     );
-    let read = squall_spec::read("a.yaml", &text, &|_| Err("none".to_owned()));
+    planned(&text)
+}
+
+fn planned(text: &str) -> Plan {
+    let read = squall_spec::read("a.yaml", text, &|_| Err("none".to_owned()));
     read.and_then(|draft| draft.plan(Inventory::default(), Some(1)))
         .unwrap_or_else(|mistakes| panic!("{mistakes}"))
         .0
@@ -91,4 +95,44 @@ fn every_ceiling_refuses_what_is_above_it() {
         rules("max-percent: 10 %, max-duration: 1s, services: []", HALF),
         ["max-duration", "services", "max-percent"]
     );
+}
+
+// S5, C7: what the load of an experiment may do.
+#[test]
+fn a_load_beyond_its_ceilings_is_refused() {
+    let rules = |ceilings: &str, load: &str| {
+        let text = format!(
+            "name: a\nenvironment: staging\ntarget: {{ services: {{ w: {{ start: {{ run: [serve] }} }} }} }}\n\
+             load: {{ http: {{ url: 'http://127.0.0.1:80/' }}, {load} }}\n\
+             steady: {{ measures: {{ up: {{ tcp: \"127.0.0.1:80\", expect: \"< 5 ms\" }} }} }}\nduration: 60s\n"
+        );
+        let policy = policy(&format!("environments: {{ staging: {{ {ceilings} }} }}"));
+        judge(&planned(&text), &policy, None)
+    };
+    let names = |ceilings: &str, load: &str| -> Vec<&str> {
+        rules(ceilings, load).into_iter().map(|refusal| refusal.rule).collect()
+    };
+    let sine = "pattern: { sine: { mean: 40/s, swing: 20/s, period: 10s } }";
+    assert_eq!(names("max-load-rate: 59/s", sine), ["max-load-rate"]);
+    assert!(names("max-load-rate: 60/s", sine).is_empty());
+    let endless = "pattern: { linear: { from: 1/s, by: 1/s, every: 1s } }";
+    assert_eq!(names("max-load-rate: 1000/s", endless), ["max-load-rate"]);
+    assert!(names("max-load-rate: 1000/s", &format!("{endless}, max-rate: 10/s")).is_empty());
+    let steady = "pattern: { constant: 10/s }";
+    assert_eq!(
+        names("max-load-in-flight: 10", &format!("{steady}, max-in-flight: 11")),
+        ["max-load-in-flight"]
+    );
+    assert!(names("max-load-in-flight: 11", &format!("{steady}, max-in-flight: 11")).is_empty());
+    assert_eq!(names("max-load-total: 100", steady), ["max-load-total"], "what has no limit is beyond any");
+    assert_eq!(names("max-load-total: 100", &format!("{steady}, max-total: 101")), ["max-load-total"]);
+    assert!(names("max-load-total: 100", &format!("{steady}, max-total: 100")).is_empty());
+    let refusal = &rules("max-load-rate: 5/s", steady)[0];
+    assert_eq!(refusal.message, "the load rises to 10/s, and `staging` allows 5/s");
+    assert_eq!(refusal.help, "write a `pattern` that stays at or below 5/s");
+    for zero in ["max-load-rate: 0/s", "max-load-in-flight: 0", "max-load-total: 0"] {
+        let text = format!("environments: {{ staging: {{ {zero} }} }}");
+        let mistakes = policy::read("policy.yaml", &text).unwrap_err().to_string();
+        assert!(mistakes.contains("a ceiling of zero allows nothing"), "{mistakes}");
+    }
 }

@@ -156,3 +156,38 @@ fn a_run_that_is_still_going_on_is_neither_compared_nor_kept() {
     assert!(stage.0.run(["halt"]).status.success());
     wait::until("the run ends", Duration::from_secs(30), || child.try_wait().unwrap());
 }
+
+// E6: a baseline is that of one experiment in one environment, and of no other.
+#[test]
+fn a_baseline_of_another_environment_or_experiment_is_not_used() {
+    let stage = Stage::new();
+    stage.0.file("level", "100");
+    let run = |name: &str, environment: &str| {
+        let text = format!(
+            "name: {name}\nenvironment: {environment}\ntarget: {{ services: {{ own: {{ start: {{ run: [sleep, '600'] }} }} }} }}\n\
+             steady:\n  every: 100ms\n  measures:\n    latency: {{ command: {{ run: [sh, step.sh], read: number }}, expect: '< 900' }}\n\
+             baseline: 1s\nduration: 500ms\nrecovery: {{ within: 30s, steady-for: 200ms }}\n"
+        );
+        stage.0.file("short.yaml", &text);
+        let done = stage.0.run(["run", "--quiet", "short.yaml"]);
+        assert_eq!(done.status.code(), Some(0), "{}", said(&done));
+        stage.0.runs().pop().unwrap().id().to_string()
+    };
+    let keep = |run: &str| {
+        let kept = stage.0.run(["history", "--keep", run]);
+        assert_eq!(kept.status.code(), Some(0), "{}", said(&kept));
+    };
+    let first = run("steps", "local");
+    keep(&first);
+    let elsewhere = run("steps", "staging");
+    stage.refused(["compare", "--baseline"], 4, "no run of steps in staging is kept as its baseline");
+    keep(&elsewhere);
+    let other = run("others", "local");
+    stage.refused(["compare", "--baseline"], 4, "no run of others in local is kept as its baseline");
+    keep(&other);
+    // What was kept later elsewhere has let go of nothing here.
+    run("steps", "local");
+    let compared = stage.0.run(["compare", "--baseline", "--format", "json"]);
+    let compared: Value = serde_json::from_slice(&compared.stdout).unwrap();
+    assert_eq!(compared["reference"]["run"], first.as_str(), "{compared:#}");
+}

@@ -51,6 +51,58 @@ fn work_that_was_done_before_the_kill_is_conserved() {
     assert!(said(&output).contains("everything adds up"), "{}", said(&output));
 }
 
+// E5: what a threshold breaks off may be lost, and is looked for as well.
+#[test]
+fn an_aborted_run_says_what_it_has_lost() {
+    let squall = Squall::new();
+    let text = experiment(DROPS, COUNTS)
+        .replace("conservation:", "  alive: { process: { service: worker, fact: count }, abort: { when: '< 1', consecutive: 1 } }\n  conservation:")
+        .replace("run: [sh, -c, ", "restart-after: 20s, run: [sh, -c, ")
+        .replace("duration: 500ms", "duration: 10s")
+        .replace("for: 300ms", "for: 9s");
+    squall.file("account.yaml", &text);
+    let output = squall.run(["run", "account.yaml"]);
+    assert_eq!(output.status.code(), Some(12), "{}", said(&output));
+    assert!(said(&output).contains("work was not conserved: 5 lost"), "{}", said(&output));
+    let reported = squall.run(["report", "last", "--format", "md"]);
+    assert!(said(&reported).contains("it does not add up: 5 lost"), "{}", said(&reported));
+    let run = squall.runs().pop().unwrap();
+    assert_eq!(left::of_run(&run), Vec::<String>::new());
+}
+
+// E5: how much was not done is said without any load of squall's: here by the lines of a log.
+#[test]
+fn lines_that_a_process_does_not_write_while_it_stands_still_are_throughput_lost() {
+    let squall = Squall::new();
+    let text = "\
+name: lines
+target: { name: stage, services: { own: { start: { run: [sh, -c, 'while :; do echo done; sleep 0.05; done > own.log'] } } } }
+steady:
+  every: 200ms
+  measures:
+    lines: { log: { file: '{run-dir}/own.log', pattern: done }, throughput: count }
+    alive: { process: { service: own, fact: count }, expect: '== 1' }
+baseline: 3s
+duration: 4s
+faults:
+  still: { inject: { process-pause: {} }, on: { service: own }, at: 500ms, for: 3s }
+recovery: { within: 30s, steady-for: 500ms }
+";
+    squall.file("lines.yaml", text);
+    let output = squall.run(["run", "lines.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let reported = squall.run(["report", "last", "--format", "json"]);
+    let report: serde_json::Value = serde_json::from_slice(&reported.stdout).unwrap();
+    let measured = &report["cost"]["measured"][0];
+    let of = |figure: &str| measured[figure].as_f64().unwrap();
+    assert_eq!(measured["measure"], "lines", "{measured:#}");
+    // Three seconds of the level that was measured before, whatever this machine makes of 20 lines a second.
+    let silent = of("lost") / of("level");
+    assert!((2.0..4.5).contains(&silent) && of("level") > 1.0, "{silent} s: {measured:#}");
+    let told = squall.run(["report", "last", "--format", "md"]);
+    assert!(said(&told).contains("throughput lost: lines: "), "{}", said(&told));
+}
+
 // Unknown is never success: before the faults it is a reason not to begin, after them a deviation.
 #[test]
 fn a_ledger_that_cannot_be_read_is_never_success() {

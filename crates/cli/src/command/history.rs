@@ -63,7 +63,7 @@ impl History {
         let runs = home
             .runs()
             .map_err(|error| Failure::new(Exit::Unexpected, format!("could not {}", reason(&error))))?;
-        let named = |run: RunDir| run.read_plan().ok().map(|plan| (plan.name, run));
+        let named = |run: RunDir| run.read_subject().ok().map(|subject| (subject.name, run));
         let named: Vec<(String, RunDir)> = runs.into_iter().filter_map(named).collect();
         let newest = || named.last().map(|(name, _)| name.clone());
         let Some(name) = self.name.clone().or_else(newest) else {

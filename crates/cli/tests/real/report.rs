@@ -98,3 +98,48 @@ fn an_interrupted_record_is_reported() {
     stage.write("none.jsonl", "hello");
     assert_eq!(stage.squall("report none.jsonl").status.code(), Some(3));
 }
+
+// S9, E6: what another version of squall wrote is named as that, in one sentence.
+#[test]
+fn a_record_of_another_version_is_named_as_that() {
+    let stage = Stage::new();
+    stage.write("quick.yaml", QUICK);
+    let done = stage.squall("run quick.yaml --quiet");
+    assert_eq!(done.status.code(), Some(0), "{}{}", text(&done.stdout), text(&done.stderr));
+    let runs: serde_json::Value = serde_json::from_slice(&stage.squall("runs --format json").stdout).unwrap();
+    let id = runs[0]["run"].as_str().unwrap();
+    let folder = stage.path("home").join("runs").join(id);
+    // An earlier squall knew nothing of recoveries, neither in its records nor in its plans.
+    let forget = |file: &str| {
+        let path = folder.join(file);
+        let now = fs::read_to_string(&path).unwrap();
+        let (first, rest) = now.split_once('\n').filter(|_| file == "record.jsonl").unwrap_or((&now, ""));
+        let mut document: serde_json::Value = serde_json::from_str(first).unwrap();
+        let start = document.pointer_mut("/what/run-started");
+        let plan = match start {
+            Some(start) => {
+                start["squall"] = "0.0.7".into();
+                &mut start["plan"]
+            }
+            None => &mut document,
+        };
+        plan.as_object_mut().unwrap().remove("recovery").unwrap();
+        fs::write(&path, format!("{document}\n{rest}")).unwrap();
+    };
+    forget("record.jsonl");
+    forget("plan.json");
+    for command in ["report last", "replay last", "findings last", "history --keep last"] {
+        let told = stage.squall(command);
+        let said = text(&told.stderr);
+        assert_eq!(told.status.code(), Some(3), "{command}: {said}");
+        assert!(said.contains("line 1 of the record is of a form that squall"), "{command}: {said}");
+        assert!(said.contains("squall 0.0.7 wrote it") && said.contains("hint:"), "{command}: {said}");
+        assert!(!said.contains("missing field"), "{command}: {said}");
+    }
+    let again = stage.squall(&format!("run {id}"));
+    assert_eq!(again.status.code(), Some(3), "{}", text(&again.stderr));
+    assert!(text(&again.stderr).contains("the form of another version of squall"), "{}", text(&again.stderr));
+    let history = stage.squall("history");
+    assert_eq!(history.status.code(), Some(0), "{}", text(&history.stderr));
+    assert!(text(&history.stdout).contains("could not be read"), "{}", text(&history.stdout));
+}

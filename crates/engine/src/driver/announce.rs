@@ -111,7 +111,7 @@ mod tests {
     fn read(text: &str) -> Event {
         let outcome = Outcome::Text(text.to_owned());
         let kind = EventKind::Read(Reading {
-            measure: "it".to_owned(),
+            measure: "it".into(),
             instance: None,
             outcome,
             asked: Offset::default(),

@@ -7,6 +7,7 @@ use squall_model::conservation::{Account, Conservation};
 use squall_model::event::{Offset, Reading};
 use squall_model::id::ProcessRef;
 use squall_model::measure::{CgroupFact, Measure, Outcome, Probe, ProcessFact};
+use squall_model::name::Name;
 use squall_probe::{Ledger, ProbeError, Prober};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
@@ -126,11 +127,12 @@ async fn read(
             return run.inbox.input(Input::Failed { why });
         }
     };
+    let (name, instance) = (Name::from(measure.name.as_str()), instance.map(Name::from));
     loop {
         times.tick().await;
         let asked: Offset = run.now();
         let outcome = source.read(&measure).await;
-        let (measure, instance) = (measure.name.clone(), instance.clone());
+        let (measure, instance) = (name.clone(), instance.clone());
         run.inbox.input(Input::Read(Reading { measure, instance, outcome, asked }));
     }
 }

@@ -84,6 +84,14 @@ impl Ending {
         self.deviations.push(sentence);
     }
 
+    /// Work is missing, or nothing says that none is; of an aborted run it is one more reason.
+    pub(super) fn unaccounted(&mut self, sentence: String) {
+        match &mut self.early {
+            Some((_, reasons)) => reasons.push(sentence),
+            None => self.deviations.push(sentence),
+        }
+    }
+
     pub(super) fn restart_missed(&mut self, fault: &FaultRef, within: Span, found: &str) {
         self.deviations.push(format!("not whole again within {within} after {fault}: {found}"));
     }
@@ -106,6 +114,11 @@ impl Ending {
     /// The first reason to leave before the end.
     pub(super) fn early(&self) -> Vec<String> {
         self.early.as_ref().map(|(_, reasons)| reasons.clone()).unwrap_or_default()
+    }
+
+    /// Whether a threshold ended it: then what was broken off may be lost. Whoever halts a run wants its end.
+    pub(super) fn is_aborted(&self) -> bool {
+        matches!(self.early, Some((Verdict::Aborted, _)))
     }
 
     /// Whether the steady state need not be waited for.

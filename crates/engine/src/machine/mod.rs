@@ -319,7 +319,12 @@ impl Machine {
     fn after_rollback(&mut self, at: Offset, actions: &mut Vec<Action>) {
         if self.ending.is_early() {
             self.hypothesis.recover(at);
-            return self.report("undone", actions);
+            if self.account.is_none() || !self.ending.is_aborted() {
+                return self.report("undone", actions);
+            }
+            self.compare_groups(actions);
+            self.enter(Phase::PostValidation, "undone", actions);
+            return self.close(at, "undone", actions);
         }
         self.enter(Phase::PostValidation, "undone", actions);
         self.since = self.schedule.last_undo().unwrap_or(at);

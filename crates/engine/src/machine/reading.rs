@@ -72,7 +72,8 @@ impl Machine {
         self.detection = Detection::Done;
         let lag = self.plan.measures.iter().find(|measure| measure.name == reading.measure)?.lag;
         let after = whole_millis(reading.asked.0.saturating_sub(lag.0).saturating_sub(first.0));
-        let (measure, instance) = (reading.measure.clone(), reading.instance.clone());
+        let measure = reading.measure.to_string();
+        let instance = reading.instance.as_ref().map(ToString::to_string);
         Some(EventKind::DeviationDetected { measure, instance, after })
     }
 

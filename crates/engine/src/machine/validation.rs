@@ -138,7 +138,7 @@ impl Machine {
     }
 
     /// The last thing to find out is whether all work is accounted for.
-    fn close(&mut self, at: Offset, outcome: &str, actions: &mut Vec<Action>) {
+    pub(super) fn close(&mut self, at: Offset, outcome: &str, actions: &mut Vec<Action>) {
         let Some(account) = &self.account else { return self.report(outcome, actions) };
         self.validation = Validation::Settling(at);
         self.until = plus(at, account.within().0);
@@ -153,7 +153,7 @@ impl Machine {
                 actions.push(Action::Emit(event));
                 let outcome = if deviation.is_some() { "work is not accounted for" } else { "steady" };
                 if let Some(sentence) = deviation {
-                    self.ending.deviated(sentence);
+                    self.ending.unaccounted(sentence);
                 }
                 debug_assert_eq!(self.phase, Phase::PostValidation);
                 self.report(outcome, actions);

@@ -98,7 +98,7 @@ impl Watch {
     }
 
     pub(super) fn is_of(&self, reading: &Reading) -> bool {
-        self.measure.name == reading.measure && self.instance == reading.instance
+        self.measure.name == reading.measure && self.instance.as_deref() == reading.instance.as_deref()
     }
 
     /// A stretch of time that is judged begins.

@@ -39,6 +39,21 @@ pub struct Measure {
     pub timeout: Span,
     /// A reading speaks of the time so long before it: the scrape interval of a metric source.
     pub lag: Span,
+    /// How its numbers say what the system gets done; `None`: they do not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throughput: Option<Flow>,
+}
+
+/// How numbers say what a system gets done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Flow {
+    /// Each is a rate, per second.
+    Rate,
+    /// Each counts what was done since the reading before.
+    Count,
+    /// Each counts all that was done so far. One that is less than the one before began again at 0.
+    Total,
 }
 
 /// A phase in which an expectation counts.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::unit::Quantity;
+use crate::unit::{Quantity, Unit};
 
 /// What came of reading a measure once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +25,14 @@ impl Outcome {
     pub fn as_number(&self) -> Option<f64> {
         match self {
             Self::Value(quantity) => Some(quantity.value),
+            _ => None,
+        }
+    }
+
+    /// The unit of the number, where it is one.
+    pub fn unit(&self) -> Option<Unit> {
+        match self {
+            Self::Value(quantity) => Some(quantity.unit),
             _ => None,
         }
     }

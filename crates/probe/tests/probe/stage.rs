@@ -96,6 +96,7 @@ fn made(stage: &Rc<Stage>, probe: Probe, timeout: Duration) -> Result<Prober, Pr
         every: Span::seconds(1),
         timeout: Span(timeout),
         lag: Span::ZERO,
+        throughput: None,
     };
     Prober::new(&measure, Rc::<Stage>::clone(stage))
 }

@@ -2,14 +2,13 @@
 
 use serde::Serialize;
 use squall_model::conservation::{Counts, describe};
-use squall_model::event::{EventKind, Offset};
+use squall_model::event::EventKind;
 use squall_model::measure::Outcome;
 use squall_model::record::Record;
-use squall_model::unit::{Quantity, Span, Unit};
-use squall_stats::Shortfall;
+use squall_model::unit::Span;
 
-use super::periods::{Period, Periods};
-use crate::wording::grouped;
+use super::periods::Periods;
+use super::throughput::{self, MeasuredThroughput, Throughput};
 
 /// What the faults cost, as far as the record says.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -21,8 +20,12 @@ pub struct Cost {
     pub backlog: Option<Backlog>,
     /// What the load did not get done; `None` without a load, or without a baseline of it.
     pub throughput: Option<Throughput>,
+    /// What was not done of what measures count; empty where none says what the system gets done.
+    pub measured: Vec<MeasuredThroughput>,
     /// Whether everything that was sent became something, once.
     pub conservation: Option<Balance>,
+    /// That was to be found out, and the run ended before.
+    pub unjudged: Option<Unjudged>,
     /// Looks at the ledger that could not be taken.
     pub ledger_unreadable: u64,
     /// Why the last of them could not.
@@ -69,21 +72,6 @@ pub enum Backlog {
     },
 }
 
-/// Requests done from the first fault on, against those that would have been done had it been as before: the same share of
-/// those that were sent.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Throughput {
-    /// Requests that would have been done.
-    pub wanted: f64,
-    /// Those that were not, when they were: the area below.
-    pub lost: f64,
-    /// Those beyond: what was caught up with.
-    pub gained: f64,
-    /// The lost ones as a share (0 to 1) of the wanted.
-    pub share: f64,
-}
-
 /// Whether everything that was sent became something, once.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -96,9 +84,22 @@ pub struct Balance {
     pub after: Span,
 }
 
+/// The run ended after the first fault and before all work was accounted for.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Unjudged {
+    /// What the ledger said at the last look; work that was under way may have been done since.
+    pub looked: Option<Counts>,
+}
+
 impl Cost {
     pub(super) fn of(record: &Record, periods: &Periods) -> Self {
-        let mut cost = Self { throughput: throughput(record, periods), ..Self::default() };
+        let mut cost = Self {
+            throughput: throughput::of_load(record, periods),
+            measured: throughput::of_measures(record, periods),
+            ..Self::default()
+        };
+        let mut looked = None;
         for event in &record.events {
             match &event.kind {
                 EventKind::DeviationDetected { measure, instance, after } => {
@@ -121,6 +122,7 @@ impl Cost {
                         level: level.clone(),
                     });
                 }
+                EventKind::LedgerRead { counts, .. } => looked = Some(counts),
                 EventKind::LedgerUnreadable { why, .. } => {
                     cost.ledger_unreadable += 1;
                     cost.ledger_trouble = Some(why.clone());
@@ -135,37 +137,11 @@ impl Cost {
                 _ => {}
             }
         }
+        let is_open = record.start.plan.conservation.is_some() && cost.conservation.is_none();
+        cost.unjudged =
+            (is_open && periods.faults_from.is_some()).then(|| Unjudged { looked: looked.cloned() });
         cost
     }
-}
-
-/// Against what was sent, so that a load that changes its rate is no loss.
-fn throughput(record: &Record, periods: &Periods) -> Option<Throughput> {
-    let from = periods.faults_from?;
-    let (mut sent, mut done, mut wanted) = (0.0, 0.0, 0.0);
-    let mut since: Option<Offset> = None;
-    let mut off = Vec::new();
-    for event in &record.events {
-        let EventKind::LoadSampled(sample) = &event.kind else { continue };
-        let span = since.map_or(0.0, |since| event.at.seconds() - since.seconds());
-        since = Some(event.at);
-        if periods.at(event.at) == Some(Period::Before) {
-            sent += sample.sent as f64;
-            done += sample.ok as f64;
-        }
-        if event.at < from || span <= 0.0 || sent <= 0.0 {
-            continue;
-        }
-        let usual = sample.sent as f64 * done / sent;
-        wanted += usual;
-        if off.is_empty() {
-            off.push((event.at.seconds() - span, 0.0));
-        }
-        off.push((event.at.seconds(), (sample.ok as f64 - usual) / span));
-    }
-    let area = Shortfall::of(0.0, off);
-    let share = (wanted > 0.0).then(|| area.lost / wanted)?;
-    Some(Throughput { wanted, lost: area.lost, gained: area.gained, share })
 }
 
 impl Cost {
@@ -195,17 +171,9 @@ impl Cost {
             None => {}
         }
         if let Some(throughput) = self.throughput {
-            words.push((
-                "throughput lost",
-                format!(
-                    "{} of {} requests ({}); {} caught up with",
-                    grouped(throughput.lost.round() as u64),
-                    grouped(throughput.wanted.round() as u64),
-                    Quantity::new(throughput.share * 100.0, Unit::Percent),
-                    grouped(throughput.gained.round() as u64)
-                ),
-            ));
+            words.push(("throughput lost", throughput.words()));
         }
+        words.extend(self.measured.iter().map(|measured| ("throughput lost", measured.words())));
         if let Some(balance) = &self.conservation {
             let verdict = match balance.violations.as_slice() {
                 [] => "everything adds up".to_owned(),
@@ -214,6 +182,14 @@ impl Cost {
             words.push((
                 "conservation",
                 format!("{verdict} ({}; {} after the load)", describe(&balance.counts), balance.after),
+            ));
+        }
+        if let Some(unjudged) = &self.unjudged {
+            let looked =
+                unjudged.looked.as_ref().map(|counts| format!("; at the last look {}", describe(counts)));
+            words.push((
+                "conservation",
+                format!("not judged: the run ended before that{}", looked.unwrap_or_default()),
             ));
         }
         if let Some(trouble) = &self.ledger_trouble {

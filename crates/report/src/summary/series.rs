@@ -29,8 +29,8 @@ pub(crate) struct Part {
     pub(crate) tally: Tally,
     /// Its numbers; where several instances are read, the mean of each round.
     pub(crate) sample: Sample,
-    /// Whether each reading was not as expected (1) or was (0), in the order of time; empty where nothing is expected.
-    pub(crate) missed: Vec<f64>,
+    /// Whether each reading was not as expected, in the order of time; empty where nothing is expected.
+    pub(crate) missed: Vec<bool>,
     /// The means of those that were hit and of the untouched ones, of each round in which both were read.
     pub(crate) pairs: Vec<Pair>,
 }
@@ -39,7 +39,7 @@ pub(crate) struct Part {
 #[derive(Default)]
 struct Collected {
     tally: Tally,
-    missed: Vec<f64>,
+    missed: Vec<bool>,
     numbers: Vec<f64>,
     /// Readings of several instances at the same time, by the number of their round.
     rounds: BTreeMap<u64, [Sum; 3]>,
@@ -91,7 +91,7 @@ impl Series {
             {
                 let misses = judge.misses(&reading.outcome);
                 *part.tally.misses.get_or_insert(0) += u64::from(misses);
-                part.missed.push(f64::from(u8::from(misses)));
+                part.missed.push(misses);
             }
             let Outcome::Value(quantity) = &reading.outcome else { continue };
             if units[at] == Unit::Number {

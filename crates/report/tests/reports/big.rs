@@ -2,6 +2,7 @@
 
 use squall_model::event::{Event, EventKind, Mode, Phase, Reading};
 use squall_model::measure::{Expect, LoadFigure, Outcome, Probe};
+use squall_model::name::Name;
 use squall_model::record::Record;
 use squall_model::unit::{Quantity, Unit};
 use squall_model::verdict::Verdict;
@@ -31,7 +32,8 @@ fn ten_hours() -> Record {
     draft.enter(0.5, Phase::BaselineCheck);
     draft.inject();
     let mut record = draft.record();
-    let names: Vec<String> = record.start.plan.measures.iter().map(|measure| measure.name.clone()).collect();
+    let names: Vec<Name> =
+        record.start.plan.measures.iter().map(|measure| measure.name.as_str().into()).collect();
     let mut noise = 1_u32;
     for second in 11..SECONDS {
         for (number, name) in names.iter().enumerate() {
@@ -81,4 +83,36 @@ fn ten_hours_at_twenty_readings_a_second_stay_small() {
     for output in [json(&summary), junit(&summary), markdown(&summary)] {
         assert!(output.len() < 1 << 20, "{} bytes", output.len());
     }
+}
+
+// U3: a record of a million readings must fit into memory.
+#[test]
+fn readings_of_a_measure_share_its_name() {
+    let mut draft = Draft::of(plan(), Mode::Real);
+    let name = |instance: &str| Reading {
+        measure: "p99".into(),
+        instance: Some(instance.into()),
+        outcome: Outcome::Absent,
+        asked: at(1.0),
+    };
+    for instance in ["w-1", "w-2", "w-1"] {
+        draft.event(1.0, EventKind::Read(name(instance)));
+    }
+    let record = draft.record();
+    let readings: Vec<&Reading> = record
+        .events
+        .iter()
+        .filter_map(|event| match &event.kind {
+            EventKind::Read(reading) => Some(reading),
+            _ => None,
+        })
+        .collect();
+    let [one, other, third] = readings[..] else { panic!("{readings:?}") };
+    let place = |reading: &Reading| reading.instance.as_ref().unwrap().as_ptr();
+    assert_eq!((one.measure.as_ptr(), place(one)), (third.measure.as_ptr(), place(third)));
+    assert_eq!(one.measure.as_ptr(), other.measure.as_ptr());
+    assert_eq!(
+        (other.instance.as_ref().unwrap().as_str(), third.instance.as_ref().unwrap().as_str()),
+        ("w-2", "w-1")
+    );
 }

@@ -112,6 +112,16 @@ fn what_got_worse_is_said_with_its_interval() {
 fn what_moved_by_less_than_the_margin_is_not_worse() {
     let (reference, slower) = (run("0190a1", 1, 0.2, 40.0), run("0190a2", 1, 0.206, 40.0));
     assert_eq!(compare(&reference, &slower).worse, Worse::Same);
+    // The shift is beyond the margin, but not all of its interval.
+    let perhaps = compare(&reference, &run("0190a2", 10, 0.213, 40.0));
+    let during = perhaps
+        .differences
+        .iter()
+        .find(|one| one.measure == "latency" && one.period == squall_report::Period::During)
+        .unwrap();
+    let effect = during.effect().unwrap();
+    assert!(effect.shift > 0.01 && effect.low > 0.0 && effect.low < 0.009, "{during:?}");
+    assert_eq!(during.worse, Worse::Same, "{}", during.sentence);
     let much = RunsCompared::of(&reference, &run("0190a2", 1, 0.26, 40.0), Percent(50.0));
     assert_eq!(much.worse, Worse::Same, "{}", much.text());
     assert!(much.text().contains("moved by less than 50 %"), "{}", much.text());
@@ -156,11 +166,55 @@ fn more_readings_that_missed_are_worse() {
     );
 }
 
+/// A run of so many measures, of which the first one has this level during the faults, and all others 0.1 s.
+fn many(id: &str, seed: u64, measures: u64, level: f64) -> Record {
+    let mut plan = plan();
+    let name = |number: u64| format!("m{number}");
+    plan.measures = (0..measures)
+        .map(|number| measure(&name(number), Probe::Load(LoadFigure::P50), Some(at_most(9.0, Unit::Seconds))))
+        .collect();
+    let mut draft = Draft::of(plan, Mode::Real);
+    draft.enter(0.5, squall_model::event::Phase::BaselineCheck);
+    let read = |from: f64, draft: &mut Draft| {
+        for number in 0..measures {
+            let level = if number == 0 && from > 10.0 { level } else { 0.1 };
+            for (at, noise) in noise(40, seed + number * 1_000 + from as u64).into_iter().enumerate() {
+                draft.number(from + at as f64 / 10.0, &name(number), level * noise, Unit::Seconds);
+            }
+        }
+    };
+    read(1.0, &mut draft);
+    draft.inject();
+    read(11.0, &mut draft);
+    draft.undo(30.0);
+    let mut record = draft.record();
+    record.start.run = id.parse().unwrap();
+    record
+}
+
+// Among many measures one seems to move by chance: it counts only where it is sure among all of them (Holm).
+#[test]
+fn what_is_sure_alone_is_not_sure_among_many() {
+    let worse = |measures: u64| {
+        let (one, other) = (many("0190a1", 1, measures, 0.1), many("0190a2", 500, measures, 0.105));
+        let compared = RunsCompared::of(&one, &other, Percent(0.0));
+        let first = compared.differences.iter().find(|difference| {
+            difference.measure == "m0" && difference.period == squall_report::Period::During
+        });
+        let first = first.unwrap().clone();
+        (first.effect().unwrap().p, first.worse)
+    };
+    let (alone, among) = (worse(1), worse(20));
+    assert!(alone.0 < 0.02 && (alone.0 - among.0).abs() < 1e-12, "the same readings: {alone:?} {among:?}");
+    assert_eq!((alone.1, among.1), (Worse::Worse, Worse::Same), "{alone:?} {among:?}");
+}
+
 #[test]
 fn what_makes_runs_unlike_is_named() {
     let reference = run("0190a1", 1, 0.2, 40.0);
     let mut other = run("0190a2", 10, 0.2, 40.0);
     other.start.plan.digest = "ffffffff".to_owned();
+    other.start.plan.target.environment = "staging".to_owned();
     other.start.mode = Mode::Dry;
     other.start.host.insert("cores".to_owned(), "16".to_owned());
     other.events.pop();
@@ -169,6 +223,7 @@ fn what_makes_runs_unlike_is_named() {
     assert_eq!(
         compared.unlike,
         [
+            "another environment: local, now staging",
             "another version of the file: 1a2b3c4d, now ffffffff",
             "another kind of run: with faults, now a dry run",
             "another host, cores: 2, now 16",

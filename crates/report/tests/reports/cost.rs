@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use squall_model::conservation::Figure;
+use squall_model::conservation::{Account, Conservation, Figure};
 use squall_model::event::{Blame, EventKind, GroupsCompared, LoadSample, Misses, Mode, Phase, Reading};
-use squall_model::measure::{LoadFigure, Outcome, Probe};
+use squall_model::measure::{Flow, LoadFigure, Outcome, Probe};
 use squall_model::record::Record;
 use squall_model::stage::{Share, Stage, StageOutcome};
 use squall_model::target::Instance;
@@ -136,8 +136,8 @@ fn groups(hit: f64, control: f64, blame: Blame) -> Record {
                 let asked = at(from + f64::from(tick) / 10.0);
                 let value = Quantity::new(0.1 + slower + noise(round) / 50.0, Unit::Seconds);
                 let reading = Reading {
-                    measure: "latency".to_owned(),
-                    instance: Some(format!("worker-{worker}")),
+                    measure: "latency".into(),
+                    instance: Some(format!("worker-{worker}").into()),
                     outcome: Outcome::Value(value),
                     asked,
                 };
@@ -183,4 +183,135 @@ fn the_untouched_instances_show_what_the_fault_is_to_blame_for() {
     assert!(words.contains("which could be chance"), "{words}");
     let finding = summary.findings.iter().find(|finding| finding.rule == "not-to-blame").unwrap();
     assert_eq!(finding.title, "latency was as bad where no fault hit");
+}
+
+/// A measure that is read once a second, from 1 s to 40 s, and what it reads.
+fn counted(flow: Flow, each: Option<&str>, read: impl Fn(u32, Option<&str>) -> Outcome) -> Record {
+    let mut plan = plan();
+    let mut done = measure("done", Probe::Load(LoadFigure::Rate), None);
+    done.throughput = Some(flow);
+    done.each = each.map(str::to_owned);
+    plan.measures = vec![done];
+    let mut draft = Draft::of(plan, Mode::Real);
+    draft.enter(0.5, Phase::BaselineCheck);
+    let second = |from: u32, until: u32, draft: &mut Draft| {
+        for second in from..until {
+            let instances = if each.is_some() { vec![Some("w-1"), Some("w-2")] } else { vec![None] };
+            for instance in instances {
+                let reading = Reading {
+                    measure: "done".into(),
+                    instance: instance.map(Into::into),
+                    outcome: read(second, instance),
+                    asked: at(f64::from(second)),
+                };
+                draft.event(f64::from(second), EventKind::Read(reading));
+            }
+        }
+    };
+    second(1, 11, &mut draft);
+    draft.inject();
+    second(11, 31, &mut draft);
+    draft.undo(31.0);
+    second(31, 36, &mut draft);
+    draft.event(36.0, EventKind::Recovered { first: span("1s"), steady: span("2s") });
+    // Then the load has ended, and nothing is done any more: that is no loss.
+    second(37, 60, &mut draft);
+    draft.record()
+}
+
+fn number(value: f64) -> Outcome {
+    Outcome::Value(Quantity::new(value, Unit::Number))
+}
+
+// E5: without any load of squall's, what a measure counts is as good. 20/s before; half of it for ten seconds of the
+// faults, and half more for four.
+#[test]
+fn what_a_measure_says_that_was_not_done_is_told() {
+    let rate = |second: u32| match second {
+        11..=20 => 10.0,
+        21..=24 => 30.0,
+        37.. => 0.0,
+        _ => 20.0,
+    };
+    let total = |second: u32| (0..=second).map(rate).sum::<f64>();
+    // A counter begins again at 0 with a restart, in the same second in which it counts on.
+    let restarted = |second: u32| if second > 27 { total(second) - total(27) } else { total(second) };
+    for (flow, record) in [
+        (Flow::Rate, counted(Flow::Rate, None, |second, _| number(rate(second)))),
+        (Flow::Count, counted(Flow::Count, None, |second, _| number(rate(second)))),
+        (Flow::Total, counted(Flow::Total, None, |second, _| number(restarted(second)))),
+    ] {
+        let (summary, page, words) = pages(&record);
+        let [measured] = &summary.cost.measured[..] else { panic!("{:?}", summary.cost) };
+        assert!((measured.level - 20.0).abs() < 1e-9, "{flow:?}: {measured:?}");
+        assert!(
+            (measured.lost - 100.0).abs() < 1e-6 && (measured.gained - 40.0).abs() < 1e-6,
+            "{flow:?}: {measured:?}"
+        );
+        assert!(
+            (measured.wanted - 500.0).abs() < 1e-6 && measured.unknown.abs() < 1e-9,
+            "{flow:?}: {measured:?}"
+        );
+        let told = "done: 100 of 500 (20 %), at 20/s before; 40 caught up with";
+        assert!(words.contains(told) && page.contains("done: 100 of 500 (20 %)"), "{words}");
+    }
+}
+
+// What could not be read is not counted as lost, and not as done.
+#[test]
+fn seconds_of_which_nothing_is_known_are_said() {
+    let blind = |second: u32| (14..18).contains(&second);
+    let of = |flow, value: fn(u32) -> f64| {
+        let record = counted(flow, None, |second, _| {
+            if blind(second) { Outcome::Unreadable("timed out".to_owned()) } else { number(value(second)) }
+        });
+        let (summary, _, words) = pages(&record);
+        (summary.cost.measured[0].clone(), words)
+    };
+    let (measured, words) = of(Flow::Count, |_| 5.0);
+    assert!(measured.lost.abs() < 1e-9 && (measured.unknown - 4.0).abs() < 1e-9, "{measured:?}");
+    assert!(words.contains("nothing is known of 4 s"), "{words}");
+    // A counter makes up for it.
+    let (measured, _) = of(Flow::Total, |second| f64::from(second) * 5.0);
+    assert!(measured.lost.abs() < 1e-9 && measured.unknown.abs() < 1e-9, "{measured:?}");
+    assert!((measured.wanted - 125.0).abs() < 1e-6, "{measured:?}");
+}
+
+#[test]
+fn instances_are_summed_up_each_against_its_own_level() {
+    let record = counted(Flow::Rate, Some("worker"), |second, instance| {
+        let usual = if instance == Some("w-1") { 30.0 } else { 10.0 };
+        number(if instance == Some("w-1") && (11..21).contains(&second) { 0.0 } else { usual })
+    });
+    let (summary, ..) = pages(&record);
+    let measured = &summary.cost.measured[0];
+    assert!((measured.level - 40.0).abs() < 1e-9 && (measured.lost - 300.0).abs() < 1e-6, "{measured:?}");
+    // Nothing is said where nothing was counted, or before any fault.
+    let silent = counted(Flow::Rate, None, |_, _| Outcome::Absent);
+    assert!(pages(&silent).0.cost.measured.is_empty());
+}
+
+// E5: a run that ended before its work was accounted for says so, with what is known.
+#[test]
+fn work_that_nobody_accounted_for_is_said() {
+    let mut plan = plan();
+    let figures = BTreeMap::from([(Figure::Sent, "sent".to_owned()), (Figure::Done, "done".to_owned())]);
+    plan.conservation = Some(Conservation {
+        account: Account::Measures(figures),
+        within: span("5s"),
+        allow: BTreeMap::new(),
+    });
+    let mut draft = Draft::of(plan, Mode::Real);
+    draft.baseline();
+    draft.steady();
+    let before = pages(&draft.record()).2;
+    assert!(!before.contains("not judged"), "nothing was broken: {before}");
+    draft.inject();
+    let counts = BTreeMap::from([(Figure::Sent, 480), (Figure::Done, 470)]);
+    draft.event(20.0, EventKind::LedgerRead { asked: at(20.0), counts });
+    draft.event(21.0, EventKind::HaltRequested { by: "SIGINT".to_owned() });
+    draft.undo(22.0);
+    let (_, page, words) = pages(&draft.record());
+    let told = "not judged: the run ended before that; at the last look sent 480, done 470";
+    assert!(words.contains(told) && page.contains(told), "{words}");
 }

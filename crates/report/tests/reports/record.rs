@@ -41,6 +41,7 @@ pub(crate) fn measure(name: &str, probe: Probe, expect: Option<Expect>) -> Measu
         every: span("1s"),
         timeout: span("500ms"),
         lag: Span::ZERO,
+        throughput: None,
     }
 }
 
@@ -163,7 +164,7 @@ impl Draft {
     }
 
     pub(crate) fn read(&mut self, seconds: f64, name: &str, outcome: Outcome) {
-        let reading = Reading { measure: name.to_owned(), instance: None, outcome, asked: at(seconds) };
+        let reading = Reading { measure: name.into(), instance: None, outcome, asked: at(seconds) };
         self.event(seconds + 0.01, EventKind::Read(reading));
     }
 

@@ -220,7 +220,10 @@ fn texts() -> BoxedStrategy<Vec<String>> {
 /// Boxed, because the type of so many branches is too large for the stack of a test.
 fn kind() -> BoxedStrategy<EventKind> {
     let reads = (text(), prop::option::of(text()), outcome(), offset()).prop_map(
-        |(measure, instance, outcome, asked)| EventKind::Read(Reading { measure, instance, outcome, asked }),
+        |(measure, instance, outcome, asked)| {
+            let (measure, instance) = (measure.into(), instance.map(Into::into));
+            EventKind::Read(Reading { measure, instance, outcome, asked })
+        },
     );
     let phases = prop_oneof![
         phase().prop_map(|phase| EventKind::PhaseEntered { phase }).boxed(),

@@ -1,7 +1,7 @@
 //! The experiment, as it is written.
 
 use serde_json::{Value, json};
-use squall_model::measure::Judged;
+use squall_model::measure::{Flow, Judged};
 use squall_model::unit::{Percent, Span};
 
 use crate::document::conservation::ConservationDocument;
@@ -85,6 +85,8 @@ document! {
         timeout: optional At<Span>,
         /// How old what is read may be: the scrape interval of a metric source.
         lag: optional At<Span>,
+        /// Its numbers say what the system gets done, and the report says how much less that was than in the baseline: `rate` (each is a rate per second), `count` (each counts since the reading before, as of a log), `total` (each counts all so far, as of a counter).
+        throughput: optional At<Flow>,
     }
 }
 

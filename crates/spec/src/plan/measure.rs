@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use squall_model::measure::{Abort, Judged, Measure, Probe};
-use squall_model::unit::{Percent, Span};
+use squall_model::measure::{Abort, Flow, Judged, Measure, Probe};
+use squall_model::unit::{Percent, Span, Unit};
 
 use crate::code::Code;
 use crate::document::experiment::{MeasureDocument, SteadyDocument};
@@ -127,8 +127,30 @@ fn measure(
         every,
         timeout,
         lag: written.lag.as_ref().map_or(Span::ZERO, |lag| lag.value),
+        throughput: written
+            .throughput
+            .as_ref()
+            .filter(|flow| flows(flow, reads, notes))
+            .map(|flow| flow.value),
     };
     Some(Planned { measure, reads })
+}
+
+/// Whether numbers of that unit can say what a system gets done.
+fn flows(flow: &At<Flow>, reads: Reads, notes: &mut Notes<'_>) -> bool {
+    let what = match (reads, flow.value) {
+        (Reads::Text, _) => "a text".to_owned(),
+        (Reads::Number(unit) | Reads::Either(unit), flow) => match (unit, flow) {
+            (Unit::PerSecond, Flow::Rate) | (Unit::Number | Unit::Bytes, _) => return true,
+            (Unit::PerSecond, Flow::Count | Flow::Total) => "a rate already".to_owned(),
+            (Unit::Seconds, _) => "a time".to_owned(),
+            (Unit::Percent, _) => "a share".to_owned(),
+        },
+    };
+    let message = format!("what is read is {what}, and does not count what is done");
+    let mistake = Mistake::new(Code::WrongUnit, message, flow.place, what);
+    notes.mistake(mistake.help("`rate` is for rates, `count` and `total` for numbers and bytes"));
+    false
 }
 
 /// Whether there is such a service.
@@ -226,7 +248,7 @@ fn unjudged(name: &At<String>, written: &MeasureDocument, notes: &mut Notes<'_>)
         );
         notes.mistake(mistake.help("add `expect:` to the measure, or leave this out"));
     }
-    if written.abort.is_none() {
+    if written.abort.is_none() && written.throughput.is_none() {
         notes.lint(
             Mistake::new(
                 Code::Unjudged,

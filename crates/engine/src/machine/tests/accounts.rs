@@ -64,6 +64,71 @@ fn lost_and_doubled_work_is_a_deviation_with_numbers() {
     );
 }
 
+// Only what the run did is held against it: seven were dead before.
+#[test]
+fn what_was_there_before_is_not_the_doing_of_the_run() {
+    let with_dead = |dead: fn(u64) -> u64| {
+        let mut plan = counted();
+        let book = plan.conservation.as_mut().unwrap();
+        let Source::Ledger { figures, .. } = &mut book.account else { unreachable!() };
+        figures.insert(Figure::Dead, "dead".to_owned());
+        book.allow.insert(Figure::Dead, 1);
+        run(plan, move |second, _| {
+            let dead = dead(second);
+            Some(Ok([(Figure::Sent, 30), (Figure::Done, 30 - dead), (Figure::Dead, dead)].into()))
+        })
+    };
+    assert_eq!(verdict(&with_dead(|_| 7)), Verdict::Held);
+    let log = with_dead(|second| if second > 5 { 9 } else { 7 });
+    assert_eq!(
+        (verdict(&log), judged(&log)[0].0.clone()),
+        (Verdict::Deviated, vec!["2 dead (1 allowed)".to_owned()])
+    );
+}
+
+/// The fault, from 4 s to 7 s, makes the system so sick that a threshold ends the run.
+fn aborted(ledger: impl Fn(u64, Settled) -> Option<Result<Counts, String>>) -> Vec<(u64, Action)> {
+    let sick = |_: u64, on: &BTreeSet<FaultRef>, _: &str, _: Option<&str>| {
+        number(if on.is_empty() { 1.0 } else { 500.0 })
+    };
+    live_in(counted(), sick, ledger, &[])
+}
+
+// What a threshold breaks off may be lost: an aborted run is accounted for, too.
+#[test]
+fn an_aborted_run_is_accounted_for_and_stays_aborted() {
+    let log = aborted(|_, _| Some(Ok(counts(30, 27))));
+    assert_eq!((verdict(&log), judged(&log)[0].0.clone()), (Verdict::Aborted, vec!["3 lost".to_owned()]));
+    let [abort, lost] = &reasons(&log)[..] else { panic!("{:?}", reasons(&log)) };
+    assert!(
+        abort.contains("abort threshold") && lost.contains("work was not conserved: 3 lost"),
+        "{abort}, {lost}"
+    );
+
+    let log = aborted(|second, settled| match settled {
+        Settled::Since(since) if second >= since + 2 => Some(Ok(counts(30, 30))),
+        _ => Some(Ok(counts(30, 25))),
+    });
+    assert_eq!((verdict(&log), judged(&log).len(), reasons(&log).len()), (Verdict::Aborted, 1, 1));
+    let settled = when(&log, |action| matches!(action, Action::Settle))[0];
+    assert!(undos(&log)[0] <= settled, "the load goes on until the fault is undone");
+}
+
+// Whoever halts a run wants its end, also while its work is waited for.
+#[test]
+fn a_halted_run_is_not_waited_for() {
+    let halted = |ledger: Counts, at| {
+        let halt = [(at, Input::Halt { by: "SIGINT".into() })];
+        live_in(counted(), |_, _, _, _| number(1.0), |_, _| Some(Ok(ledger.clone())), &halt)
+    };
+    let log = halted(counts(30, 27), 5);
+    assert_eq!((verdict(&log), judged(&log)), (Verdict::Halted, vec![]));
+    let fine = run(counted(), |_, _| Some(Ok(counts(30, 27))));
+    let settled = when(&fine, |action| matches!(action, Action::Settle))[0];
+    let log = halted(counts(30, 27), settled + 1);
+    assert_eq!((verdict(&log), judged(&log)), (Verdict::Halted, vec![]));
+}
+
 // Unknown is never success.
 #[test]
 fn a_ledger_that_cannot_be_read_in_the_end_is_a_deviation() {

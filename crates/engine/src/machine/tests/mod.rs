@@ -42,6 +42,7 @@ fn measure(name: &str) -> Measure {
         every: Span::seconds(1),
         timeout: Span::seconds(1),
         lag: Span::ZERO,
+        throughput: None,
     }
 }
 
@@ -122,8 +123,8 @@ fn live_in(
         if reading {
             for (name, instance) in &series {
                 inputs.push_back(Input::Read(Reading {
-                    measure: name.clone(),
-                    instance: instance.clone(),
+                    measure: name.as_str().into(),
+                    instance: instance.as_deref().map(Into::into),
                     outcome: world(second, &on, name, instance.as_deref()),
                     asked: at,
                 }));
