@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 use squall_host::capability::{self, Mechanism, Outcome};
 use squall_model::fault::{Fault, PauseBy};
+use squall_model::target::Service;
 
 /// Whether one kind of fault can be injected here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -25,7 +26,7 @@ pub struct Obstacle {
 }
 
 /// Every kind of fault, with the means that it needs.
-const NEEDS: [(&str, &[Mechanism]); 23] = [
+const NEEDS: [(&str, &[Mechanism]); 24] = [
     ("process-kill", &[Mechanism::Signal]),
     ("process-pause (signal)", &[Mechanism::Signal]),
     ("process-pause (freezer)", &[Mechanism::CgroupFreezer]),
@@ -48,6 +49,7 @@ const NEEDS: [(&str, &[Mechanism]); 23] = [
     ("websocket", &[]),
     ("redis", &[]),
     ("postgres", &[]),
+    ("traffic (transparent proxy)", &[Mechanism::Redirect]),
     ("command", &[]),
 ];
 
@@ -74,16 +76,16 @@ pub fn diagnose(fill: Option<&Path>) -> Vec<Ability> {
     abilities
 }
 
-/// What stands in the way of one fault.
-pub fn obstacles(fault: &Fault) -> Vec<Obstacle> {
-    needs(fault)
-        .into_iter()
-        .filter_map(|mechanism| obstacle_of(&capability::attempt(mechanism).outcome))
+/// What stands in the way of these means.
+pub fn obstacles(needs: &[Mechanism]) -> Vec<Obstacle> {
+    needs
+        .iter()
+        .filter_map(|mechanism| obstacle_of(&capability::attempt(mechanism.clone()).outcome))
         .collect()
 }
 
-/// The means that one fault needs.
-pub fn needs(fault: &Fault) -> Vec<Mechanism> {
+/// The means that one fault needs, on this service where it acts on one.
+pub fn needs(fault: &Fault, service: Option<&Service>) -> Vec<Mechanism> {
     match fault {
         Fault::ProcessPause { by: PauseBy::Freezer, .. } => vec![Mechanism::CgroupFreezer],
         Fault::ProcessKill { .. }
@@ -108,7 +110,11 @@ pub fn needs(fault: &Fault) -> Vec<Mechanism> {
             needs.extend(pids.map(|_| Mechanism::CgroupTasks));
             needs
         }
-        Fault::Traffic { .. } | Fault::Command { .. } => vec![],
+        Fault::Traffic { .. } => {
+            let via = service.and_then(|service| service.proxy.as_ref());
+            via.and_then(|via| via.redirect.as_ref()).map(|_| Mechanism::Redirect).into_iter().collect()
+        }
+        Fault::Command { .. } => vec![],
     }
 }
 

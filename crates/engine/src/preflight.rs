@@ -90,7 +90,8 @@ fn name_variables(value: &Value, named: &mut BTreeSet<String>) {
 }
 
 fn examine_one(plan: &Plan, planned: &PlannedFault, filling: &Arc<Filling>) -> Examined {
-    let needs = doctor::needs(&planned.fault);
+    let service = planned.on.as_ref().and_then(|on| plan.target.services.get(&on.service));
+    let needs = doctor::needs(&planned.fault, service);
     let mut examined = Examined {
         fault: planned.name.clone(),
         changes: Vec::new(),
@@ -99,9 +100,8 @@ fn examine_one(plan: &Plan, planned: &PlannedFault, filling: &Arc<Filling>) -> E
             .iter()
             .filter_map(|need| serde_json::to_value(need).ok()?.as_str().map(str::to_owned))
             .collect(),
-        obstacles: doctor::obstacles(&planned.fault),
+        obstacles: doctor::obstacles(&needs),
     };
-    let service = planned.on.as_ref().and_then(|on| plan.target.services.get(&on.service));
     let is_started = |service: &&Service| {
         let by_proxy =
             planned.fault.is_on_traffic() && service.proxy.as_ref().is_some_and(Via::is_of_the_run);

@@ -56,6 +56,7 @@ fn ends_with_the_boot(undo: &Undo) -> bool {
         | Undo::FreeSpace { .. }
         | Undo::Continue { .. }
         | Undo::LeaveGroup { .. }
+        | Undo::EndRedirect { .. }
         | Undo::RestoreLimit { .. }
         | Undo::Resume { .. } => true,
         Undo::RestoreValue { path, .. } => path.starts_with("/sys/") || path.starts_with("/proc/"),

@@ -12,7 +12,7 @@ use squall_host::limit::{self, Bounds};
 use squall_host::process::{Process, State};
 use squall_host::restoration::Restoration;
 use squall_host::signal::Signal;
-use squall_host::{clock, mark};
+use squall_host::{clock, mark, redirect};
 use squall_model::id::ProcessRef;
 use squall_model::target::Find;
 use squall_model::template::{Argv, Template};
@@ -114,7 +114,8 @@ fn act_only(undo: &Undo, filling: &Filling) -> Result<(), String> {
             cgroup::restore(Path::new(path), wrote, previous).map(drop).map_err(|error| reason(&error))
         }
         Undo::RestoreLimit { .. } => restore_limit(undo).map(drop),
-        Undo::Resume { .. } | Undo::StartService { start: None, .. } => Ok(()),
+        // Others do it: the supervisor, and for a table the kernel, with the proxy, whose end is a debt of its own.
+        Undo::Resume { .. } | Undo::StartService { start: None, .. } | Undo::EndRedirect { .. } => Ok(()),
         Undo::StartService { service, find, count, start: Some(start), .. } => {
             if found(service, find, filling)? >= *count {
                 return Ok(());
@@ -207,6 +208,13 @@ fn prove(undo: &Undo, filling: &Filling, lives: Lives) -> Result<String, String>
             Sight::Nobody => Ok(format!("the proxy {proxy} has ended, and the toxic {toxic} with it")),
             Sight::InForce(_) => Err(format!("the proxy {proxy} still has the toxic {toxic}")),
         },
+        Undo::EndRedirect { table } => {
+            if redirect::is_there(table).map_err(|error| reason(&error))? {
+                Err(format!("the table {table} still redirects connections"))
+            } else {
+                Ok(format!("the table {table} is gone: connections go directly"))
+            }
+        }
         Undo::RemoveFile { path } => match std::fs::symlink_metadata(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(format!("{path} is gone")),
             Err(error) => Err(format!("look at {path}: {error}")),

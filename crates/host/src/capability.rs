@@ -16,6 +16,7 @@ use crate::machine::Machine;
 use crate::proc::{self, is_gone};
 use crate::process::facts::status_field;
 use crate::process::{Process, State};
+use crate::redirect;
 use crate::signal::Signal;
 use crate::spawn::{Child, Spawn};
 use crate::wait;
@@ -51,11 +52,13 @@ pub enum Mechanism {
     CgroupTasks,
     /// A control group that can be frozen.
     CgroupFreezer,
+    /// Leading connections of this machine through a proxy by a table of nftables.
+    Redirect,
 }
 
 impl Mechanism {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Signal,
         Self::SignalOthers,
         Self::Leash,
@@ -65,6 +68,7 @@ impl Mechanism {
         Self::CgroupMemory,
         Self::CgroupTasks,
         Self::CgroupFreezer,
+        Self::Redirect,
     ];
 }
 
@@ -80,6 +84,7 @@ impl fmt::Display for Mechanism {
             Self::CgroupMemory => "limit memory in a control group",
             Self::CgroupTasks => "limit tasks in a control group",
             Self::CgroupFreezer => "freeze a control group",
+            Self::Redirect => "lead connections through a proxy by nftables",
         })
     }
 }
@@ -112,6 +117,10 @@ pub fn attempt(mechanism: Mechanism) -> Trial {
         Mechanism::Leash => (leash(), "mount /proc, and run programs from it without restrictions"),
         Mechanism::Prlimit => (prlimit(), "allow prlimit(2) in the seccomp profile"),
         Mechanism::SeeOthers => (see_others(), "run as root, or with CAP_SYS_PTRACE"),
+        Mechanism::Redirect => (
+            redirect::attempt().map_err(Failed::from),
+            "install nftables (the program nft), and run as root or with CAP_NET_ADMIN on Linux 5.12 or later",
+        ),
         Mechanism::CgroupCpu
         | Mechanism::CgroupMemory
         | Mechanism::CgroupTasks

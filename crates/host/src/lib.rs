@@ -44,6 +44,7 @@ mod mount;
 mod proc;
 pub mod process;
 pub mod protected;
+pub mod redirect;
 pub mod restoration;
 pub mod scope;
 pub mod signal;

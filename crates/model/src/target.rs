@@ -26,6 +26,17 @@ pub struct Target {
     pub tasks: Option<TaskIntake>,
 }
 
+impl Target {
+    /// The proxies that clients are led through without knowing: the service of each, and its table of nftables.
+    pub fn redirects(&self) -> impl Iterator<Item = (String, &Template)> {
+        let services = self.services.values();
+        services.filter_map(|service| {
+            let table = service.proxy.as_ref()?.redirect.as_ref()?;
+            Some((format!("{}-proxy", service.name), table))
+        })
+    }
+}
+
 /// One service of a target: a set of like processes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -15,6 +15,9 @@ pub struct Via {
     pub api: Template,
     /// The name that the proxy has there.
     pub name: String,
+    /// The table of nftables by which clients go through the proxy without knowing, where they do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redirect: Option<Template>,
 }
 
 /// What the traffic is read as.

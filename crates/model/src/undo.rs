@@ -116,6 +116,12 @@ pub enum Undo {
         /// The toxic, with a name that only squall gives.
         toxic: String,
     },
+    /// Connections go through a proxy without their clients knowing, by a table of nftables that belongs to the proxy:
+    /// the kernel removes it with its owner, so that only the proof is left to do.
+    EndRedirect {
+        /// The table, of the family `inet`.
+        table: String,
+    },
     /// A file that squall made.
     RemoveFile {
         /// Its path.
@@ -228,6 +234,11 @@ impl Undo {
             Self::RemoveToxic { api, proxy, toxic } => {
                 vec![format!("curl -X DELETE {api}/proxies/{proxy}/toxics/{toxic}")]
             }
+            Self::EndRedirect { table } => {
+                vec![format!(
+                    "end the `nft -i` that `nft list table inet {table}` is of: its parent is `squall proxy`"
+                )]
+            }
             Self::RemoveFile { path } => vec![format!("rm {path}")],
         }
     }
@@ -266,6 +277,9 @@ impl fmt::Display for Undo {
             }
             Self::RemoveToxic { proxy, toxic, .. } => {
                 write!(f, "remove the toxic {toxic} from the proxy {proxy}")
+            }
+            Self::EndRedirect { table } => {
+                write!(f, "end the redirection of connections by the table {table}")
             }
             Self::RemoveFile { path } => write!(f, "remove {path}"),
         }

@@ -11,12 +11,14 @@ mod pump;
 
 use std::future::poll_fn;
 use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Instant;
 
-use tokio::net::{TcpStream, UnixStream, lookup_host};
+use socket2::SockRef;
+use tokio::net::{TcpSocket, TcpStream, UnixStream, lookup_host};
 
 pub(crate) use link::{Count, Link};
 pub(crate) use peer::Peer;
@@ -125,7 +127,7 @@ async fn open(client: Peer, link: &Link, traffic: &Traffic) -> Result<(Peer, Pee
     }
     let upstream = traffic.upstream();
     let dialled = tokio::select! {
-        dialled = tokio::time::timeout(traffic.surroundings.dial_timeout, dial(&upstream)) => dialled,
+        dialled = tokio::time::timeout(traffic.surroundings.dial_timeout, dial(&upstream, traffic.surroundings.mark)) => dialled,
         () = stopped(link) => {
             client.close();
             return Err("stopped");
@@ -173,19 +175,25 @@ pub(crate) async fn stopped(link: &Link) {
     .await;
 }
 
-async fn dial(address: &Address) -> io::Result<Peer> {
+async fn dial(address: &Address, mark: Option<u32>) -> io::Result<Peer> {
     let (host, port) = match address {
         Address::Unix(path) => return UnixStream::connect(path).await.map(Peer::Unix),
         Address::Tcp { host, port } => (host.as_str(), *port),
         Address::Udp { .. } => unreachable!("a proxy of connections never goes to one of datagrams"),
     };
     let stream = if let Some(address) = address.literal() {
-        TcpStream::connect(address).await?
+        connect(address, mark).await?
+    } else if host.eq_ignore_ascii_case("localhost") {
+        // The loopback addresses, whoever resolves it (RFC 6761, section 6.3).
+        match connect((Ipv4Addr::LOCALHOST, port).into(), mark).await {
+            Ok(stream) => stream,
+            Err(error) => connect((Ipv6Addr::LOCALHOST, port).into(), mark).await.map_err(|_| error)?,
+        }
     } else {
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         let mut reached = None;
         for address in lookup_host((host, port)).await? {
-            match TcpStream::connect(address).await {
+            match connect(address, mark).await {
                 Ok(stream) => {
                     reached = Some(stream);
                     break;
@@ -198,4 +206,11 @@ async fn dial(address: &Address) -> io::Result<Peer> {
     // Otherwise small messages wait for acknowledgements, 40 ms each (RFC 896 against RFC 1122 4.2.3.2).
     stream.set_nodelay(true)?;
     Ok(Peer::Tcp(stream))
+}
+
+async fn connect(address: SocketAddr, mark: Option<u32>) -> io::Result<TcpStream> {
+    let Some(mark) = mark else { return TcpStream::connect(address).await };
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    SockRef::from(&socket).set_mark(mark)?;
+    socket.connect(address).await
 }

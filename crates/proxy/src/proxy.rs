@@ -1,9 +1,11 @@
 //! One proxy: what was asked for, and what is there of it.
 
-use std::net::SocketAddr;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -111,6 +113,8 @@ pub(crate) struct Proxy {
     idle_timeout: Option<Duration>,
     pub(crate) toxics: Vec<Arc<Live>>,
     inlet: Option<Inlet>,
+    /// The other loopback address, where connections are redirected to this proxy.
+    beside: Option<Inlet>,
     /// The worker that accepts.
     home: usize,
 }
@@ -126,6 +130,7 @@ impl Proxy {
             idle_timeout: None,
             toxics: Vec::new(),
             inlet: None,
+            beside: None,
             home,
         };
         if let Some(idle) = plan.idle_timeout {
@@ -151,25 +156,45 @@ impl Proxy {
         if self.inlet.is_some() {
             return Ok(());
         }
-        let inlet = Inlet::open(&self.listen, resolved, &self.traffic, self.home, places)
-            .map_err(|source| Refusal::Listen { address: self.listen.to_string(), source })?;
+        let refused = |source| Refusal::Listen { address: self.listen.to_string(), source };
+        let open = |address: &Address, resolved: &[SocketAddr]| {
+            Inlet::open(address, resolved, &self.traffic, self.home, places)
+        };
+        let inlet = open(&self.listen, resolved).map_err(refused)?;
+        let beside = match self.beside(&inlet) {
+            Some(beside) => match open(&self.listen, &[beside]) {
+                Ok(inlet) => Some(inlet),
+                Err(error) if has_no_ipv6(&error) => None,
+                Err(error) => return Err(refused(error)),
+            },
+            None => None,
+        };
         // From now on the port is its own: disabled and enabled again, it is found at the same place.
         if let Ok(at) = inlet.at().parse() {
             self.listen = at;
         }
+        self.beside = beside;
         self.inlet = Some(inlet);
         Ok(())
     }
 
+    /// The same port of ::1, where it is wanted too.
+    fn beside(&self, inlet: &Inlet) -> Option<SocketAddr> {
+        self.traffic.surroundings.mark?;
+        let own: SocketAddr = inlet.at().parse().ok()?;
+        (own.ip() == Ipv4Addr::LOCALHOST).then(|| SocketAddr::from((Ipv6Addr::LOCALHOST, own.port())))
+    }
+
     /// Refuses connections from now on, and closes those that are open.
     pub(crate) fn disable(&mut self) {
-        self.inlet = None;
+        self.shut();
         self.traffic.stop();
     }
 
     /// Takes no new connections; those that are open stay. Sessions of datagrams end.
     pub(crate) fn shut(&mut self) {
         self.inlet = None;
+        self.beside = None;
     }
 
     /// Where connections go from now on; those that are open are closed.
@@ -218,6 +243,13 @@ impl Proxy {
             toxics: self.toxic_views(),
         }
     }
+}
+
+/// Whether it cannot be listened at ::1 because there is no IPv6.
+fn has_no_ipv6(error: &io::Error) -> bool {
+    [Errno::ADDRNOTAVAIL, Errno::AFNOSUPPORT]
+        .iter()
+        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 impl Drop for Proxy {

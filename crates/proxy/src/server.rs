@@ -28,11 +28,15 @@ pub struct Settings {
     pub workers: Option<usize>,
     /// How long a server behind a proxy may take to answer a connect.
     pub dial_timeout: Duration,
+    /// The mark of connections to servers (SO_MARK, socket(7)), for proxies that other connections are redirected to:
+    /// what redirects must spare them. Such a proxy at 127.0.0.1 listens at the same port of ::1 too, since a
+    /// redirected connection stays in its family. Needs CAP_NET_ADMIN.
+    pub mark: Option<u32>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { seed: 0, workers: None, dial_timeout: Duration::from_secs(10) }
+        Self { seed: 0, workers: None, dial_timeout: Duration::from_secs(10), mark: None }
     }
 }
 
@@ -91,8 +95,12 @@ impl Server {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let count = settings.workers.unwrap_or_else(|| cores.min(16)).max(1);
         let workers: Vec<Worker> = (0..count).map(Worker::start).collect::<io::Result<_>>()?;
-        let surroundings =
-            Surroundings { events: Events::new(), dial_timeout: settings.dial_timeout, held: Arc::default() };
+        let surroundings = Surroundings {
+            events: Events::new(),
+            dial_timeout: settings.dial_timeout,
+            mark: settings.mark,
+            held: Arc::default(),
+        };
         Ok(Self(Arc::new(Inner {
             proxies: Mutex::default(),
             places: workers.iter().map(|worker| worker.place().clone()).collect(),

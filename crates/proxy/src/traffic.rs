@@ -20,6 +20,8 @@ pub(crate) struct Surroundings {
     pub(crate) events: Events,
     /// How long a server may take to answer a connect.
     pub(crate) dial_timeout: Duration,
+    /// The mark of connections to servers.
+    pub(crate) mark: Option<u32>,
     /// Bytes that are held in memory for all connections.
     pub(crate) held: Arc<AtomicUsize>,
 }

@@ -358,3 +358,38 @@ fn another_seed_draws_others_and_another_fault_changes_no_draw() {
     let (plan, _) = draft(&more).plan(Inventory::default(), Some(3)).unwrap();
     assert_eq!((plan.faults[1].on.clone().unwrap().chosen, plan.faults[1].windows.clone()), drawn(&read, 3));
 }
+
+// F20: what a proxy needs to know is taken from its service.
+#[test]
+fn a_proxy_finds_its_port_and_its_upstream_by_itself() {
+    let proxied = |service: &str| {
+        let text = format!(
+            "name: proxied\ntarget:\n  name: shop\n  services:\n    shop: {{ {service} }}\n\
+             steady:\n  measures:\n    up: {{ tcp: '127.0.0.1:{{port:shop-proxy}}', expect: '< 1 s' }}\n\
+             duration: 1s\nfaults:\n  slow: {{ inject: {{ tcp: {{ delay: 10ms }} }}, on: {{ service: shop }} }}\n"
+        );
+        let draft = draft(&text);
+        let (plan, _) =
+            draft.plan(running("shop", 1), None).unwrap_or_else(|mistakes| panic!("{}", shown(&mistakes)));
+        let Find::Start(start) = &plan.target.services["shop-proxy"].find else { panic!("{plan:?}") };
+        let words: Vec<&str> = start.run.iter().map(|word| word.0.as_str()).collect();
+        let via = plan.target.services["shop"].proxy.clone().unwrap();
+        (words[6..].join(" "), via.redirect.map(|table| table.0))
+    };
+    let from = "--from 127.0.0.1:{port:shop-proxy} --to";
+    for (service, expected) in [
+        ("find: { port: 6379 }, proxy: {}", "localhost:6379"),
+        ("start: { run: [serve, '{port:other}', '{port:shop}'] }, proxy: {}", "localhost:{port:shop}"),
+        ("start: { run: [serve], env: { PORT: '{own-port}' } }, proxy: {}", "localhost:{port:shop-1}"),
+        ("find: { name: serve }, proxy: { upstream: 'unix:/run/shop' }", "unix:/run/shop"),
+    ] {
+        assert_eq!(proxied(service), (format!("{from} {expected}"), None), "{service}");
+    }
+    assert_eq!(
+        proxied("find: { port: 6379 }, proxy: { transparent: true, protocol: http }"),
+        (
+            format!("{from} localhost:6379 --protocol http --transparent"),
+            Some("squall-{port:shop-proxy}".to_owned())
+        )
+    );
+}

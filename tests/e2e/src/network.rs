@@ -43,6 +43,22 @@ impl Network {
         command
     }
 
+    /// The same command in this network.
+    pub fn enter(&self, outside: &Command) -> Command {
+        let mut command = self.command(outside.get_program());
+        command.args(outside.get_args());
+        for (name, value) in outside.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        if let Some(dir) = outside.get_current_dir() {
+            command.current_dir(dir);
+        }
+        command
+    }
+
     /// Starts a server in this network, and waits until it has said that it is ready.
     ///
     /// # Panics

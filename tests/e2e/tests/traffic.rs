@@ -31,9 +31,9 @@ fn experiment(redis: &Redis, proxy: &str, through: &str, expect: &str, fault: &s
     )
 }
 
-fn own_proxy(redis: &Redis) -> String {
-    format!("listen: '127.0.0.1:{{port:via}}', upstream: '127.0.0.1:{}', protocol: redis", redis.port())
-}
+/// A proxy that the run starts: its port is chosen, and that of Redis is known.
+const OWN_PROXY: &str = "protocol: redis";
+const OWN_PORT: &str = "{port:cache-proxy}";
 
 /// What `ping` answered while the fault was on: the answer's first line, and its time in milliseconds.
 fn pings(squall: &Squall) -> Vec<(String, u64)> {
@@ -71,8 +71,8 @@ fn a_slow_command_of_redis_is_slow_for_its_clients_and_quick_again_afterwards() 
     let redis = Redis::start(squall.dir());
     let text = experiment(
         &redis,
-        &own_proxy(&redis),
-        "{port:via}",
+        OWN_PROXY,
+        OWN_PORT,
         "matches ^PONG",
         "redis: { commands: [PING], delay: 300ms }",
         "3s",
@@ -93,8 +93,8 @@ fn an_error_of_redis_is_answered_and_the_verdict_says_so() {
     let redis = Redis::start(squall.dir());
     let text = experiment(
         &redis,
-        &own_proxy(&redis),
-        "{port:via}",
+        OWN_PROXY,
+        OWN_PORT,
         "matches ^PONG",
         "redis: { commands: [PING], error: LOADING }",
         "2s",
@@ -114,8 +114,8 @@ fn a_fault_that_hits_nothing_is_an_error() {
     let redis = Redis::start(squall.dir());
     let text = experiment(
         &redis,
-        &own_proxy(&redis),
-        "{port:via}",
+        OWN_PROXY,
+        OWN_PORT,
         "matches ^PONG",
         "redis: { commands: [BLMOVE], delay: 300ms }",
         "2s",

@@ -1,6 +1,6 @@
 //! `squall proxy`: only the proxy, with Toxiproxy's API.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use squall_engine::reason::reason;
+use squall_host::redirect::{self, Redirect};
 use squall_model::unit::Span;
 use squall_model::verdict::Exit;
 use squall_proxy::{Address, Event, Server, Settings as ProxySettings, What};
@@ -21,7 +23,8 @@ use crate::signals::Signals;
 
 /// Only the fault proxy, with Toxiproxy's API: its clients and config work as they are
 ///
-/// For example: squall proxy --config proxies.json, or squall proxy --from :26379 --to 127.0.0.1:6379 --protocol redis
+/// For example: squall proxy --config proxies.json, or squall proxy --from :26379 --to 127.0.0.1:6379 --protocol redis,
+/// or without a change to any client: squall proxy --to localhost:6379 --transparent
 ///
 /// SIGTERM and Ctrl-C end it: no new connections, and those that are open have --drain to finish.
 #[derive(Debug, clap::Args)]
@@ -32,21 +35,24 @@ pub(crate) struct Proxy {
     /// Proxies to start with: a JSON list, as for POST /populate
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// One proxy without a file: it listens here, HOST:PORT, udp://HOST:PORT for datagrams, or unix:/PATH
-    #[arg(long, value_name = "ADDRESS", requires = "to", conflicts_with = "config")]
+    /// One proxy without a file: it passes everything on to this HOST:PORT, udp://HOST:PORT or unix:/PATH
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "config")]
+    to: Option<Address>,
+    /// Where that proxy listens, in the same forms; a free port of 127.0.0.1 where nothing is said
+    #[arg(long, value_name = "ADDRESS", requires = "to")]
     from: Option<String>,
-    /// Where that proxy passes everything on to; udp://HOST:PORT where it listens for datagrams
-    #[arg(long, value_name = "ADDRESS", requires = "from")]
-    to: Option<String>,
     /// The name of that proxy
-    #[arg(long, value_name = "NAME", requires = "from", default_value = "proxy")]
+    #[arg(long, value_name = "NAME", requires = "to", default_value = "proxy")]
     name: String,
     /// What that proxy reads the traffic as: `http`, `redis` or `postgres`; bytes where nothing is said
-    #[arg(long, value_name = "PROTOCOL", requires = "from")]
+    #[arg(long, value_name = "PROTOCOL", requires = "to")]
     protocol: Option<String>,
     /// How long a session of datagrams lives without one; a minute where nothing is said
-    #[arg(long, value_name = "TIME", requires = "from")]
+    #[arg(long, value_name = "TIME", requires = "to")]
     idle_timeout: Option<Span>,
+    /// Lead this machine's new connections to --to through that proxy, as long as it runs; needs nftables and root
+    #[arg(long, requires = "to")]
+    transparent: bool,
     /// Draw all chances from this number
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -74,9 +80,9 @@ enum Level {
 
 impl Proxy {
     pub(crate) fn run(&self, printer: &mut Printer) -> Result<Exit, Failure> {
-        let plans = match (&self.config, &self.from) {
+        let plans = match (&self.config, &self.to) {
             (Some(path), _) => read(path, printer)?,
-            (None, Some(from)) => self.single(from)?,
+            (None, Some(to)) => self.single(to)?,
             (None, None) => Vec::new(),
         };
         raise_descriptors();
@@ -84,6 +90,7 @@ impl Proxy {
             seed: self.seed,
             workers: self.workers.map(std::num::NonZero::get),
             dial_timeout: self.dial_timeout.0,
+            mark: self.transparent.then_some(redirect::MARK),
         };
         let server = Server::start(&settings)
             .map_err(|error| Failure::refused(format!("could not start the proxy: {error}")))?;
@@ -92,12 +99,24 @@ impl Proxy {
         if let Some(refusal) = populated.refusal {
             return Err(Failure::refused(format!("could not make a proxy of the file: {refusal}")));
         }
+        let redirect = match (&self.to, populated.proxies.first()) {
+            (Some(to), Some(proxy)) if self.transparent => {
+                let redirect = led(to, &proxy.listen)?;
+                printer.line(format!(
+                    "connections to {to} go through {}, by the table {}",
+                    proxy.listen,
+                    redirect.table()
+                ));
+                Some(redirect)
+            }
+            _ => None,
+        };
         let (ready, is_ready) = std::sync::mpsc::channel();
         let (listen, drain) = (self.listen.clone(), self.drain.0);
         // The API has a thread of its own: a log that nobody reads must not hold it up.
         let api = thread::Builder::new()
             .name("api".into())
-            .spawn(move || serve(&server, &listen, drain, &ready))
+            .spawn(move || serve(&server, redirect, &listen, drain, &ready))
             .map_err(|error| Failure::refused(format!("could not start a thread: {error}")))?;
         if let Ok(at) = is_ready.recv() {
             printer.line(format!("listening at http://{at}, seed {}", self.seed));
@@ -115,8 +134,8 @@ impl Proxy {
     }
 
     /// The proxy that the flags describe.
-    fn single(&self, from: &str) -> Result<Vec<squall_proxy::Plan>, Failure> {
-        let mut proxy = serde_json::json!({ "name": self.name, "listen": from, "upstream": self.to });
+    fn single(&self, to: &Address) -> Result<Vec<squall_proxy::Plan>, Failure> {
+        let mut proxy = serde_json::json!({ "name": self.name, "listen": self.from, "upstream": to });
         if let Some(protocol) = &self.protocol {
             proxy["protocol"] = protocol.as_str().into();
         }
@@ -160,6 +179,7 @@ fn raise_descriptors() {
 /// Serves the API until a signal comes, and drains.
 fn serve(
     server: &Server,
+    redirect: Option<Redirect>,
     listen: &Address,
     drain: Duration,
     ready: &std::sync::mpsc::Sender<SocketAddr>,
@@ -175,17 +195,71 @@ fn serve(
         let at = listener.local_addr().map_err(|error| refused(&error))?;
         // Nobody listens any more only when the main thread is gone.
         let _ = ready.send(at);
-        tokio::select! {
-            served = squall_proxy::api::serve(listener, server.clone()) => served.map_err(|error| refused(&error))?,
-            _ = signals.next() => {}
+        let is_lost = tokio::select! {
+            served = squall_proxy::api::serve(listener, server.clone()) => served.map_err(|error| refused(&error)).map(|()| false)?,
+            _ = signals.next() => false,
+            lost = lost(redirect.as_ref()) => lost.map(|()| true)?,
+        };
+        // First of all new connections go directly, so that none is refused.
+        if let Some(redirect) = redirect {
+            redirect.end().map_err(|error| Failure::unexpected(&error))?;
         }
         tokio::select! {
             () = server.drain(drain) => {}
             // A second signal: at once.
             _ = signals.next() => {}
         }
+        if is_lost {
+            return Err(Failure::new(Exit::Unexpected, "nft has ended, and with it the way through the proxy"));
+        }
         Ok(())
     })
+}
+
+/// Leads new connections through the proxy that listens at `through`.
+fn led(to: &Address, through: &str) -> Result<Redirect, Failure> {
+    let port = match through.parse() {
+        Ok(Address::Tcp { host, port }) if host.parse::<IpAddr>().is_ok_and(|host| host.is_loopback()) => {
+            port
+        }
+        _ => {
+            return Err(Failure::usage(
+                "--transparent leads connections to a proxy at 127.0.0.1: leave --from out",
+            ));
+        }
+    };
+    let Address::Tcp { host, port: own } = to else {
+        return Err(Failure::usage("--transparent is for connections of TCP: --to must be HOST:PORT"));
+    };
+    let found = if host.eq_ignore_ascii_case("localhost") {
+        vec![(Ipv4Addr::LOCALHOST, *own).into(), (Ipv6Addr::LOCALHOST, *own).into()]
+    } else {
+        let found = (host.as_str(), *own).to_socket_addrs();
+        found
+            .map_err(|error| Failure::refused(format!("could not resolve {to}: {error}")))?
+            .collect::<Vec<_>>()
+    };
+    Redirect::start(&format!("squall-{port}"), &found, port).map_err(|error| {
+        Failure::refused(format!("could not {}", reason(&error)))
+            .hint("--transparent needs the program nft, root or CAP_NET_ADMIN, and Linux 5.12 or later")
+    })
+}
+
+/// Waits until the redirection has ended by itself; for ever where there is none.
+async fn lost(redirect: Option<&Redirect>) -> Result<(), Failure> {
+    let Some(redirect) = redirect else { return std::future::pending().await };
+    let (ended, has_ended) = tokio::sync::oneshot::channel();
+    let watching = redirect.watch().and_then(|watch| {
+        thread::Builder::new().name("redirect".into()).spawn(move || {
+            watch();
+            // Nobody listens any more when the proxy ends.
+            let _ = ended.send(());
+        })
+    });
+    watching.map_err(|error| Failure::refused(format!("could not watch the redirection: {error}")))?;
+    // An end without a word is an end too.
+    let _ = has_ended.await;
+    Ok(())
 }
 
 fn line(what: &What) -> (Level, String) {

@@ -10,6 +10,7 @@ use squall_model::measure::{Compare, Expect, HttpFact, Limit, Output, Probe};
 use squall_model::plan::Plan;
 use squall_model::stage::Share;
 use squall_model::target::{Find, Service};
+use squall_model::undo::Undo;
 use squall_model::unit::{Quantity, Span, Unit};
 use squall_probe::Prober;
 
@@ -38,7 +39,18 @@ async fn try_start(run: &Rc<Run>) -> Result<(), String> {
         // They carry this mark, so that none of them outlives the run.
         run.hand.owe_mark(&probe_mark(run))?;
     }
-    let services: Vec<&Service> = run.plan.target.services.values().collect();
+    let redirects: Vec<_> = run.plan.target.redirects().collect();
+    let mut services: Vec<&Service> = run.plan.target.services.values().collect();
+    if run.mode == Mode::Dry {
+        // Clients that are led through a proxy without knowing would be a change.
+        services.retain(|service| redirects.iter().all(|(proxy, _)| *proxy != service.name));
+    } else {
+        for (_, table) in redirects {
+            let table = run.filling.fill(table).map_err(|error| reason(&error))?;
+            // Written before the proxy starts, and proved after it has ended: debts are paid the last first.
+            run.hand.owe(None, &Undo::EndRedirect { table }, None)?;
+        }
+    }
     for service in services.iter().filter(|service| matches!(service.find, Find::Start(_))) {
         let mark = format!("{}/{}", run.id, service.name);
         let receipt = run.hand.owe(None, &Supervisor::undo_of_start(&mark), None)?;

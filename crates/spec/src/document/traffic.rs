@@ -8,14 +8,16 @@ use crate::shape::document;
 use crate::word::{CutPoint, Disconnect, Drop, Flag, Stream, Texts};
 
 document! {
-    /// The proxy in front of a service: its clients must reach the service through it.
-    struct ProxyDocument one_of("a proxy": "listen", "api") {
-        /// The run starts a proxy that listens here: `127.0.0.1:{port:redis-proxy}`. Clients are sent here.
+    /// The proxy in front of a service, which the run starts, or which is there already (`api`).
+    struct ProxyDocument {
+        /// Where the run's proxy listens, so that clients can be sent there. `127.0.0.1:{port:SERVICE-proxy}`, a free port, where nothing is said.
         listen: optional At<String>,
-        /// Where it passes the traffic on to: `127.0.0.1:6379`. With `listen`.
+        /// Where it passes the traffic on to: `127.0.0.1:6379`. Where nothing is said: the service's own port, on `localhost`: that of `find: { port }`, the `{port:SERVICE}` that it is started with, or its `{own-port}` where it has one instance.
         upstream: optional At<String>,
-        /// What it reads the traffic as: `tcp`, `http`, `websocket`, `redis` or `postgres`. As bytes (`tcp`) where nothing is said. With `listen`.
+        /// What it reads the traffic as: `tcp`, `http`, `websocket`, `redis` or `postgres`. As bytes (`tcp`) where nothing is said.
         protocol: optional At<Protocol>,
+        /// `true`: new connections of this machine to `upstream` go through the proxy, and no client need be told. Needs nftables and CAP_NET_ADMIN.
+        transparent: optional At<Flag>,
         /// A proxy that runs already, squall's or Toxiproxy: the address of its API, `http://127.0.0.1:8474`.
         api: optional At<String>,
         /// The name that the proxy has in that API. That of the service where nothing is said. With `api`.

@@ -195,7 +195,7 @@ fn reachable(
         }
         let message = format!("`{kind}` needs a proxy in front of `{}`", service.name);
         notes.mistake(Mistake::new(Code::NoControl, message, place, "needs `proxy` in the target").help(
-            "add `proxy: { listen: \"127.0.0.1:{port:NAME}\", upstream: \"HOST:PORT\" }` to the service, and send its clients there",
+            "add `proxy: {}` to the service and send its clients to `127.0.0.1:{port:SERVICE-proxy}`, or `proxy: { transparent: true }` where squall is root",
         ));
         return None;
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use squall_model::measure::{HttpFact, HttpProbe, HttpRequest, Probe};
 use squall_model::target::{Control, Find, Service, Start};
-use squall_model::template::Template;
+use squall_model::template::{Reference, Template};
 use squall_model::traffic::{Protocol, Via};
 use squall_model::unit::Unit;
 
@@ -13,6 +13,7 @@ use crate::document::traffic::ProxyDocument;
 use crate::mistake::{At, Mistake, Place};
 use crate::notes::Notes;
 use crate::plan::text;
+use crate::word::Flag;
 
 /// A proxy, and the service that is started for it.
 pub(crate) struct Planned {
@@ -20,48 +21,56 @@ pub(crate) struct Planned {
     pub(crate) service: Option<Service>,
 }
 
-/// The proxy in front of a service of this name, or `None` with a mistake noted.
+/// The proxy in front of a service of this name, or `None` with a mistake noted. `find` is how the service is found, as
+/// far as that could be read.
 pub(crate) fn proxy(
     name: &str,
     written: &At<ProxyDocument>,
+    find: Option<&Find>,
     names: &[String],
     notes: &mut Notes<'_>,
 ) -> Option<Planned> {
-    let ProxyDocument { listen, upstream, protocol, api, name: named } = &written.value;
+    let ProxyDocument { listen, upstream, protocol, transparent, api, name: named } = &written.value;
     if let Some(api) = api {
         let strays = [
+            ("listen", listen.as_ref().map(|at| at.place)),
             ("upstream", upstream.as_ref().map(|at| at.place)),
             ("protocol", protocol.as_ref().map(|at| at.place)),
+            ("transparent", transparent.as_ref().map(|at| at.place)),
         ];
         stray(&strays, "`api` names a proxy that knows it already", notes)?;
         let name = named
             .as_ref()
             .map_or(Some(name), |named| text::name(named, "a proxy", notes).then_some(named.value.as_str()));
         return Some(Planned {
-            via: Via { api: text::url(api, &[], notes)?, name: name?.to_owned() },
+            via: Via { api: text::url(api, &[], notes)?, name: name?.to_owned(), redirect: None },
             service: None,
         });
     }
+    let is_transparent = transparent.as_ref().is_some_and(|flag| flag.value == Flag::Yes);
     stray(
         &[("name", named.as_ref().map(|at| at.place))],
         "the run's own proxy is named after its service",
         notes,
     )?;
-    let Some(upstream) = upstream else {
-        let message = "the proxy does not know where to pass the traffic on to";
-        let mistake = Mistake::new(Code::MissingKey, message, written.place, "needs `upstream`");
-        notes.mistake(mistake.help("add `upstream: \"127.0.0.1:6379\"`"));
-        return None;
-    };
+    if is_transparent {
+        let listen = listen.as_ref().map(|at| at.place);
+        stray(&[("listen", listen)], "nobody need know where a `transparent` proxy listens", notes)?;
+    }
     let own = format!("{name}-proxy");
     if names.contains(&own) {
         let message = format!("there is a service `{own}` already, and the proxy of `{name}` is named so");
         notes.mistake(Mistake::new(Code::DuplicateKey, message, written.place, "two services of one name"));
         return None;
     }
-    let listen = text::template(listen.as_ref()?, &[], notes);
-    let upstream = text::template(upstream, &[], notes);
-    let (listen, upstream) = (listen?, upstream?);
+    let listen = match listen {
+        Some(listen) => text::template(listen, &[], notes)?,
+        None => Template(format!("127.0.0.1:{{port:{own}}}")),
+    };
+    let upstream = match upstream {
+        Some(upstream) => text::template(upstream, &[], notes)?,
+        None => own_address(name, find?, written.place, notes)?,
+    };
     let address = format!("127.0.0.1:{{port:{own}-api}}");
     let api = format!("http://{address}");
     let mut words = vec!["{squall}", "proxy", "--listen", &address, "--name", name];
@@ -69,15 +78,57 @@ pub(crate) fn proxy(
     if let Some(protocol) = protocol.as_ref().map(|at| at.value).filter(|one| *one != Protocol::Tcp) {
         words.extend(["--protocol", protocol.name()]);
     }
+    if is_transparent {
+        words.push("--transparent");
+    }
     let run = words.into_iter().map(Template::from).collect();
     let service = Service {
-        name: own,
+        name: own.clone(),
         find: Find::Start(Start { run, count: 1, env: BTreeMap::new(), dir: None, restart_after: None }),
         control: Control::default(),
         health: Some(answers(&api)),
         proxy: None,
     };
-    Some(Planned { via: Via { api: Template(api), name: name.to_owned() }, service: Some(service) })
+    // As `squall proxy` names it.
+    let redirect = is_transparent.then(|| Template(format!("squall-{{port:{own}}}")));
+    let via = Via { api: Template(api), name: name.to_owned(), redirect };
+    Some(Planned { via, service: Some(service) })
+}
+
+/// Where the service itself listens, as far as the target says so.
+fn own_address(name: &str, find: &Find, place: Place, notes: &mut Notes<'_>) -> Option<Template> {
+    let port = match find {
+        Find::Port(port) => Some(port.to_string()),
+        Find::Start(start) => {
+            let words = start.run.iter().chain(start.env.values());
+            let references: Vec<Reference> =
+                words.filter_map(|word| word.references().ok()).flatten().collect();
+            if references.contains(&Reference::Port(name.to_owned())) {
+                Some(format!("{{port:{name}}}"))
+            } else if references.contains(&Reference::OwnPort) && start.count == 1 {
+                Some(format!("{{port:{name}-1}}"))
+            } else {
+                None
+            }
+        }
+        _ => None,
+    };
+    if let Some(port) = port {
+        return Some(Template(format!("localhost:{port}")));
+    }
+    let message = format!("nothing says on which port `{name}` listens, so its proxy cannot reach it");
+    let help = match find {
+        Find::Start(start) if start.count > 1 => {
+            "a proxy has one upstream: add `upstream: \"127.0.0.1:{port:NAME}\"`, one instance or what stands in front of all"
+                .to_owned()
+        }
+        Find::Start(_) => {
+            format!("start it with `{{port:{name}}}`, or add `upstream: \"127.0.0.1:6379\"`")
+        }
+        _ => "add `upstream: \"127.0.0.1:6379\"`".to_owned(),
+    };
+    notes.mistake(Mistake::new(Code::MissingKey, message, place, "needs `upstream`").help(help));
+    None
 }
 
 /// Keys that mean nothing beside another.

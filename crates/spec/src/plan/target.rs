@@ -70,7 +70,8 @@ pub(crate) fn target(written: &TargetDocument, fallback: &str, notes: &mut Notes
         let named = text::name(name, "a service", notes);
         let service = written.as_ref().and_then(|written| service(name, written, &names, notes));
         let proxy = written.as_ref().and_then(|written| written.proxy.as_ref());
-        let proxy = proxy.map(|written| proxy::proxy(&name.value, written, &names, notes));
+        let find = service.as_ref().map(|service| &service.find);
+        let proxy = proxy.map(|written| proxy::proxy(&name.value, written, find, &names, notes));
         if let (true, Some(mut service)) = (named, service) {
             if let Some(Some(planned)) = proxy {
                 service.proxy = Some(planned.via);
