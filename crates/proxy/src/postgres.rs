@@ -11,17 +11,21 @@
 //!   server rolls back.
 //! - **Only the head of a message is held**, at most 64 KiB, and 16 KiB of a statement's text are looked at. Of prepared
 //!   statements the oldest are forgotten when all together are over 128 KiB: then rules see no statement in them.
-//! - After an accepted `SSLRequest` or `GSSENCRequest`, and after bytes that are not this protocol, everything passes
-//!   unseen; where there are rules, a hit without a rule says so.
+//! - **TLS is opened by rules for TLS** ([`encryption`]). Without one, after an accepted `SSLRequest` or `GSSENCRequest`,
+//!   and after bytes that are not this protocol, everything passes unseen; where there are rules, a hit without a rule
+//!   says so.
 
 mod answers;
+mod encryption;
 mod error;
 mod kind;
 mod message;
 mod rule;
 mod session;
+mod startup;
 mod statement;
 
+pub use encryption::encryption;
 pub use error::{ErrorReply, Severity};
 pub use rule::{Attributes, Cut, Pattern, Rule};
 pub use session::session;

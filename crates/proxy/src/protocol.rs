@@ -17,9 +17,9 @@ use crate::{http, postgres, redis, tls, websocket};
 pub enum Protocol {
     /// HTTP/1.0, 1.1 or 2, and WebSocket after an upgrade; in the clear or over TLS.
     Http,
-    /// RESP2 or RESP3.
+    /// RESP2 or RESP3; in the clear or over TLS.
     Redis,
-    /// PostgreSQL, version 3 of its protocol.
+    /// PostgreSQL, version 3 of its protocol; in the clear or over TLS.
     Postgres,
 }
 
@@ -58,12 +58,13 @@ impl RuleKind {
         Self::ALL.iter().copied().find(|kind| kind.name() == name)
     }
 
-    /// The protocol that such a rule is of.
-    pub fn protocol(self) -> Protocol {
+    /// The protocol that such a rule is of; `None` for TLS, which is around any of them.
+    pub fn protocol(self) -> Option<Protocol> {
         match self {
-            Self::Http | Self::Websocket | Self::Tls => Protocol::Http,
-            Self::Redis => Protocol::Redis,
-            Self::Postgres => Protocol::Postgres,
+            Self::Http | Self::Websocket => Some(Protocol::Http),
+            Self::Tls => None,
+            Self::Redis => Some(Protocol::Redis),
+            Self::Postgres => Some(Protocol::Postgres),
         }
     }
 
@@ -166,16 +167,29 @@ impl Books {
                 let options = http::Options { websocket: self.websocket.book.clone() };
                 tls::session(self.tls.book.clone(), http::session(self.http.book.clone(), options))
             }
-            Protocol::Redis => redis::session(self.redis.book.clone(), client),
-            Protocol::Postgres => postgres::session(self.postgres.book.clone(), client),
+            Protocol::Redis => {
+                let session = redis::session(self.redis.book.clone(), client);
+                // Without a rule for TLS the session says itself that it sees nothing of it.
+                if self.tls.book.current().is_empty() {
+                    session
+                } else {
+                    tls::session(self.tls.book.clone(), session)
+                }
+            }
+            Protocol::Postgres => {
+                let session = postgres::session(self.postgres.book.clone(), client);
+                postgres::encryption(self.tls.book.clone(), session)
+            }
         }
     }
 }
 
-/// The protocol that toxics ask for: that of the first rule.
+/// The protocol that toxics ask for: that of the first rule that is of one, and HTTP where there are only rules for TLS.
 pub(crate) fn of_toxics(toxics: &[Arc<Live>]) -> Option<Protocol> {
-    toxics.iter().find_map(|live| match &live.toxic.kind {
-        Kind::Rule(kind, _) => Some(kind.protocol()),
+    let mut rules = toxics.iter().filter_map(|live| match &live.toxic.kind {
+        Kind::Rule(kind, _) => Some(*kind),
         _ => None,
-    })
+    });
+    let first = rules.next()?;
+    Some(first.protocol().or_else(|| rules.find_map(RuleKind::protocol)).unwrap_or(Protocol::Http))
 }

@@ -2,7 +2,7 @@
 //!
 //! A rule is asked once for a connection, at its ClientHello. Where none asks for more the connection passes, encrypted
 //! as it is. A rule with a `certificate` takes the place of the server: the client sees that certificate, right or
-//! wrong, and what it says is looked into by rules for HTTP, and goes on as the rule's `upstream` says. What does not
+//! wrong, and what it says is looked into by rules for its protocol, and goes on as the rule's `upstream` says. What does not
 //! begin with a ClientHello is no TLS and is looked into as it is.
 
 mod certificate;

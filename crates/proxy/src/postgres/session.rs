@@ -12,6 +12,7 @@ use super::error::ErrorReply;
 use super::kind::{Kind, Kinds};
 use super::message::{Header, LONGEST, header, hold, joined, message, text};
 use super::rule::{Cut, Effect, Rule, Who};
+use super::startup::{Startup, startup};
 use super::statement::{Named, Statement};
 use crate::delay_line::DelayLine;
 use crate::layer::{Act, Hit, LIMIT, Layer, Way};
@@ -77,14 +78,6 @@ enum Step {
     HalfClose,
 }
 
-/// The longest startup message that the server takes (`MAX_STARTUP_PACKET_LENGTH`).
-const LONGEST_STARTUP: u32 = 10_000;
-
-// Codes in the place of a version.
-const CANCEL: u32 = 80_877_102;
-const SSL: u32 = 80_877_103;
-const GSS: u32 = 80_877_104;
-
 impl Layer for Session {
     fn received(&mut self, way: Way, bytes: Bytes, now: Instant, acts: &mut Vec<Act>) {
         if way == Way::Upstream {
@@ -142,7 +135,7 @@ impl Session {
                         self.blind("this is not PostgreSQL's protocol in plain", acts);
                         continue;
                     }
-                    Startup::Encryption => {
+                    Startup::Encryption(_) => {
                         self.answers.asked_for_encryption();
                         at += 8;
                         continue;
@@ -364,36 +357,6 @@ impl Session {
             Step::Reset => acts.push(Act::Reset),
             Step::HalfClose => acts.push(Act::End(Way::Upstream)),
         }
-    }
-}
-
-enum Startup {
-    More,
-    /// Not this protocol.
-    Foreign,
-    /// A question of eight bytes, answered with one.
-    Encryption,
-    /// A request to cancel, of so many bytes, after which the connection ends.
-    Cancel(u64),
-    /// The start of a session, of so many bytes.
-    Session(u64),
-}
-
-fn startup(bytes: &[u8]) -> Startup {
-    let Some(length) = bytes.first_chunk::<4>().map(|length| u32::from_be_bytes(*length)) else {
-        return Startup::More;
-    };
-    if !(8..=LONGEST_STARTUP).contains(&length) {
-        return Startup::Foreign;
-    }
-    let code = bytes.get(4..8).and_then(|code| code.try_into().ok()).map(u32::from_be_bytes);
-    match code {
-        None => Startup::More,
-        Some(SSL | GSS) if length == 8 => Startup::Encryption,
-        Some(CANCEL) => Startup::Cancel(u64::from(length)),
-        Some(version) if version >> 16 != 3 => Startup::Foreign,
-        Some(_) if bytes.len() < length as usize => Startup::More,
-        Some(_) => Startup::Session(u64::from(length)),
     }
 }
 

@@ -5,6 +5,7 @@
     reason = "tests start servers and clients as a person does, and fail where they cannot go on"
 )]
 
+mod encryption;
 mod postgres;
 mod postgres_server;
 mod proxied;

@@ -21,9 +21,13 @@ pub(crate) struct Proxied {
 impl Proxied {
     /// Goes to this Unix socket.
     pub(crate) fn start(upstream: &Path, protocol: &'static str) -> Self {
+        Self::to(&format!("unix:{}", upstream.display()), protocol)
+    }
+
+    /// Goes to this address.
+    pub(crate) fn to(upstream: &str, protocol: &'static str) -> Self {
         let rig = Rig::new();
         let events = Mutex::new(rig.server.events());
-        let upstream = format!("unix:{}", upstream.display());
         let plan = json!({ "name": "p", "upstream": upstream, "protocol": protocol });
         let (status, view) = rig.call("POST", "/proxies", &plan);
         assert_eq!(status, 201, "{view}");
@@ -33,14 +37,19 @@ impl Proxied {
 
     /// Replaces all rules by these, each the attributes of a toxic.
     pub(crate) fn rules(&self, rules: &[&str]) {
+        self.toxics(&rules.iter().map(|rule| (self.protocol, *rule)).collect::<Vec<_>>());
+    }
+
+    /// Replaces all rules by these, each a type of toxic and its attributes.
+    pub(crate) fn toxics(&self, rules: &[(&str, &str)]) {
         let (_, there) = self.rig.call("GET", "/proxies/p/toxics", &Value::Null);
         for toxic in there.as_array().unwrap() {
             self.rig.remove(toxic["name"].as_str().unwrap());
         }
-        for (number, attributes) in rules.iter().enumerate() {
+        for (number, (kind, attributes)) in rules.iter().enumerate() {
             let attributes: Value = serde_json::from_str(attributes).unwrap();
             let name = format!("rule-{number}");
-            self.rig.toxic(&json!({ "name": name, "type": self.protocol, "attributes": attributes }));
+            self.rig.toxic(&json!({ "name": name, "type": kind, "attributes": attributes }));
         }
     }
 

@@ -1,20 +1,38 @@
-//! What the book says about rules is a rule.
+//! What the book says about rules is a rule, and names every attribute.
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
+use squall_proxy::{http, postgres, redis, tls, websocket};
 
-fn all_are_read<R: DeserializeOwned>(page: &str) {
+/// Every rule on this page is read, and every attribute of such rules has a row in one of its tables.
+fn is_about<R: DeserializeOwned + Serialize>(page: &str) {
     let blocks: Vec<&str> =
         page.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     assert!(blocks.len() > 3);
-    for block in blocks {
-        serde_json::from_str::<R>(block).map_or_else(|error| panic!("{block}{error}"), drop);
+    let read = |block: &&str| serde_json::from_str::<R>(block).map_err(|error| format!("{block}{error}"));
+    blocks.iter().map(read).collect::<Result<Vec<R>, String>>().unwrap();
+    for attribute in attributes::<R>() {
+        let names =
+            page.lines().filter(|line| line.starts_with("| `")).filter_map(|line| line.split('|').nth(1));
+        let named = names.clone().any(|names| names.contains(&format!("`{attribute}`")));
+        assert!(named, "`{attribute}` has no row in {}", page.lines().next().unwrap());
     }
 }
 
+/// What a rule can be told, as its reader says when it is told something else.
+fn attributes<R: DeserializeOwned>() -> Vec<String> {
+    let unknown = Value::Object([("nonsense".to_owned(), Value::Null)].into_iter().collect());
+    let error = serde_json::from_value::<R>(unknown).err().expect("nonsense is refused").to_string();
+    let (_, expected) = error.split_once("expected one of ").expect("the reader says what it knows");
+    expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
 #[test]
-fn every_rule_in_the_book_is_read() {
-    all_are_read::<squall_proxy::redis::Rule>(include_str!("../../../../book/src/reference/proxy/redis.md"));
-    all_are_read::<squall_proxy::postgres::Rule>(include_str!(
-        "../../../../book/src/reference/proxy/postgres.md"
-    ));
+fn every_rule_in_the_book_is_read_and_every_attribute_is_there() {
+    is_about::<http::Rule>(include_str!("../../../../book/src/reference/proxy/http.md"));
+    is_about::<websocket::Rule>(include_str!("../../../../book/src/reference/proxy/websocket.md"));
+    is_about::<tls::Rule>(include_str!("../../../../book/src/reference/proxy/tls.md"));
+    is_about::<redis::Rule>(include_str!("../../../../book/src/reference/proxy/redis.md"));
+    is_about::<postgres::Rule>(include_str!("../../../../book/src/reference/proxy/postgres.md"));
 }

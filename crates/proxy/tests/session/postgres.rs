@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use squall_proxy::layer::{Act, LIMIT, Way};
-use squall_proxy::postgres::{Rule, session};
+use squall_proxy::postgres::{Rule, encryption, session};
 
 use crate::wire::{Wire, book, chunks, sizes};
 
@@ -246,6 +246,37 @@ fn encryption_is_asked_for_refused_and_then_looked_into_or_accepted_and_passed()
     wire.put(Way::Downstream, b"\x16\x03\x03");
     assert_eq!((&wire.up[8..], &wire.down[..]), (&query("UPDATE t")[..], &b"S\x16\x03\x03"[..]));
     assert!(wire.hits()[0].contains("the server agreed to encryption"));
+}
+
+#[test]
+fn with_rules_for_tls_only_who_asks_for_it_is_answered_and_all_else_passes() {
+    let rule = r#"{"sni": "other.test", "refuse": "close"}"#;
+    let opening = || Wire::new(encryption(book(&[rule]), session(book::<Rule>(&[CONFLICT]), None)));
+    // No question, in pieces: it passes, and statements are seen.
+    let mut wire = opening();
+    for byte in startup() {
+        wire.put(Way::Upstream, &[byte]);
+    }
+    assert_eq!((&wire.up[..], &wire.down[..]), (&startup()[..], &b""[..]));
+    wire.put(Way::Upstream, &query("UPDATE t"));
+    assert!(has(&wire.up, "squall_fault"));
+    // Kerberos is not spoken here; then TLS is agreed upon, and the server hears nothing before the client's first word.
+    let mut wire = opening();
+    wire.put(Way::Upstream, &[0, 0, 0, 8, 4, 210, 22, 48, 0, 0, 0, 8, 4]);
+    wire.put(Way::Upstream, &[210, 22, 47]);
+    assert_eq!((&wire.up[..], &wire.down[..]), (&b""[..], &b"NS"[..]));
+    // What is no TLS after all is looked into as it is.
+    wire.put(Way::Upstream, &startup());
+    assert_eq!(wire.up, startup());
+    // An end, or a server that speaks first, before anybody knows what it is.
+    let mut wire = opening();
+    wire.put(Way::Upstream, &[0, 0, 0]);
+    wire.end(Way::Upstream);
+    assert_eq!((&wire.up[..], &wire.others[..]), (&[0, 0, 0][..], &[Act::End(Way::Upstream)][..]));
+    let mut wire = opening();
+    wire.put(Way::Upstream, &[0, 0, 0]);
+    wire.put(Way::Downstream, b"hello");
+    assert_eq!((&wire.up[..], &wire.down[..]), (&[0, 0, 0][..], &b"hello"[..]));
 }
 
 #[test]
