@@ -200,10 +200,10 @@ impl Toxic {
         Ok(changed)
     }
 
-    /// As JSON. What old clients do not know is there only where it was asked for.
+    /// As JSON, without secrets. What old clients do not know is there only where it was asked for.
     pub fn document(&self) -> Value {
         let mut object = Map::new();
-        object.insert("attributes".into(), Value::Object(self.kind.attributes()));
+        object.insert("attributes".into(), Value::Object(self.kind.shown()));
         object.insert("name".into(), self.name.clone().into());
         object.insert("type".into(), self.kind.name().into());
         object.insert("stream".into(), self.stream.word().into());

@@ -303,8 +303,21 @@ impl Kind {
         }
     }
 
+    /// The attributes that anybody may see, as JSON: keys of certificates are not among them.
+    pub fn shown(&self) -> Map<String, Value> {
+        let mut shown = self.attributes();
+        if matches!(self, Self::Rule(RuleKind::Tls, _)) {
+            for name in ["authority", "identity"] {
+                if let Some(Value::Object(pem)) = shown.get_mut(name) {
+                    pem.remove("key");
+                }
+            }
+        }
+        shown
+    }
+
     /// All attributes, as JSON.
-    pub fn attributes(&self) -> Map<String, Value> {
+    pub(super) fn attributes(&self) -> Map<String, Value> {
         let value = match self {
             Self::Latency(attributes) => serde_json::to_value(attributes),
             Self::Bandwidth(bandwidth) => serde_json::to_value(bandwidth).map(|mut value| {

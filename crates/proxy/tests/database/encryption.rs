@@ -78,6 +78,9 @@ fn statements_under_tls_are_seen_and_go_on_in_plain() {
     let hits = proxied.hits();
     assert_eq!(hits.iter().filter(|hit| hit.contains("answered 40001")).count(), 3, "{hits:?}");
     assert_eq!(hits.iter().filter(|hit| *hit == "localhost: opened").count(), 2, "{hits:?}");
+    let (_, shown) = proxied.api("GET", "/proxies", &Value::Null);
+    let shown = shown.to_string();
+    assert!(shown.contains("BEGIN CERTIFICATE") && !shown.contains("PRIVATE KEY"), "{shown}");
     // A certificate that is wrong is seen as such, and the session never begins.
     proxied.toxics(&[("tls", &authority.rule("expired", &json!("plain")))]);
     let (out, err) = authority.psql(&proxied, "verify-full", &["SELECT 1"]);

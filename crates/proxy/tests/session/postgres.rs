@@ -276,7 +276,8 @@ fn with_rules_for_tls_only_who_asks_for_it_is_answered_and_all_else_passes() {
     let mut wire = opening();
     wire.put(Way::Upstream, &[0, 0, 0]);
     wire.put(Way::Downstream, b"hello");
-    assert_eq!((&wire.up[..], &wire.down[..]), (&[0, 0, 0][..], &b"hello"[..]));
+    wire.put(Way::Upstream, &startup()[3..]);
+    assert_eq!((&wire.up[..], &wire.down[..]), (&startup()[..], &b"hello"[..]));
 }
 
 #[test]
