@@ -33,8 +33,8 @@ use crate::worker::Seat;
 /// Carries a connection to its end.
 pub(crate) async fn carry(client: Peer, entered: Entered, seat: Seat) {
     let Entered { link, traffic } = &entered;
-    let tell = |what: What| traffic.surroundings.events.tell(&traffic.proxy, || what);
-    tell(What::ConnectionOpened { connection: link.number, client: link.client.clone() });
+    let (events, proxy) = (&traffic.surroundings.events, traffic.proxy.as_str());
+    events.tell_frequent(proxy, || What::ConnectionOpened { connection: link.number, client: link.client() });
     let how = match open(client, link, traffic).await {
         Ok((client, server)) => {
             link.established.store(true, Ordering::Relaxed);
@@ -42,15 +42,13 @@ pub(crate) async fn carry(client: Peer, entered: Entered, seat: Seat) {
         }
         Err(how) => how,
     };
-    let (_, upstream) = link.count(Way::Upstream).read();
-    let (_, downstream) = link.count(Way::Downstream).read();
-    tell(What::ConnectionClosed {
+    events.tell_frequent(proxy, || What::ConnectionClosed {
         connection: link.number,
-        client: link.client.clone(),
+        client: link.client(),
         how,
         seconds: now().saturating_duration_since(link.opened).as_secs_f64(),
-        upstream,
-        downstream,
+        upstream: link.count(Way::Upstream).read().1,
+        downstream: link.count(Way::Downstream).read().1,
     });
     drop(entered);
     drop(seat);

@@ -112,27 +112,54 @@ pub enum What {
     },
 }
 
+impl What {
+    /// Whether it happens with every connection or request. To tell it then wakes a thread each time.
+    fn is_frequent(&self) -> bool {
+        matches!(self, Self::ConnectionOpened { .. } | Self::ConnectionClosed { .. } | Self::Hit { .. })
+    }
+}
+
 /// Tells events. Clones tell to the same listeners.
 #[derive(Clone, Debug)]
-pub(crate) struct Events(broadcast::Sender<Arc<Event>>);
+pub(crate) struct Events {
+    all: broadcast::Sender<Arc<Event>>,
+    /// Without what is frequent.
+    rare: broadcast::Sender<Arc<Event>>,
+}
 
 impl Events {
     pub(crate) fn new() -> Self {
-        Self(broadcast::Sender::new(BACKLOG))
+        Self { all: broadcast::Sender::new(BACKLOG), rare: broadcast::Sender::new(BACKLOG) }
     }
 
     /// Listens from now on.
     pub(crate) fn listen(&self) -> broadcast::Receiver<Arc<Event>> {
-        self.0.subscribe()
+        self.all.subscribe()
+    }
+
+    /// Listens from now on, but not to connections and hits.
+    pub(crate) fn listen_to_rare(&self) -> broadcast::Receiver<Arc<Event>> {
+        self.rare.subscribe()
+    }
+
+    /// Tells something of a connection or a request, which is only made where somebody listens to those.
+    pub(crate) fn tell_frequent(&self, proxy: &str, what: impl FnOnce() -> What) {
+        if self.all.receiver_count() > 0 {
+            self.tell(proxy, what);
+        }
     }
 
     /// Tells something, which is only made where somebody listens.
     pub(crate) fn tell(&self, proxy: &str, what: impl FnOnce() -> What) {
-        if self.0.receiver_count() == 0 {
+        if self.all.receiver_count() == 0 && self.rare.receiver_count() == 0 {
             return;
         }
         let at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |at| at.as_secs_f64());
+        let event = Arc::new(Event { at, proxy: proxy.to_owned(), what: what() });
         // Whoever listened may have left in the meantime.
-        let _ = self.0.send(Arc::new(Event { at, proxy: proxy.to_owned(), what: what() }));
+        if !event.what.is_frequent() {
+            let _ = self.rare.send(Arc::clone(&event));
+        }
+        let _ = self.all.send(event);
     }
 }

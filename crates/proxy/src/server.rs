@@ -117,6 +117,11 @@ impl Server {
         self.0.surroundings.events.listen()
     }
 
+    /// The same without connections and hits, which cost a wake-up of the listener each.
+    pub fn changes(&self) -> broadcast::Receiver<Arc<Event>> {
+        self.0.surroundings.events.listen_to_rare()
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Proxy>> {
         self.0.proxies.lock().expect("nobody panics with the proxies in hand")
     }

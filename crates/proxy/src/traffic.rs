@@ -1,7 +1,7 @@
 //! The side of a proxy that its connections see: where to go, the toxics in force, who else is there.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
@@ -115,7 +115,7 @@ impl Traffic {
         // The version first: a change in between is then seen as a change.
         let version = self.version();
         let toxics = self.toxics();
-        (version, toxics.iter().filter(|live| live.hits(link.number, link.address)).cloned().collect())
+        (version, toxics.iter().filter(|live| live.hits(link.number, link.address())).cloned().collect())
     }
 
     /// Puts other toxics in force. Rings every connection and waits for none.
@@ -168,9 +168,9 @@ impl Traffic {
     }
 
     /// A connection has come. It is listed as long as what is returned lives.
-    pub(crate) fn enter(self: &Arc<Self>, client: String, address: Option<IpAddr>) -> Entered {
+    pub(crate) fn enter(self: &Arc<Self>, from: Option<SocketAddr>) -> Entered {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let link = Arc::new(Link::new(number, client, address));
+        let link = Arc::new(Link::new(number, from));
         self.links.lock().expect("nobody panics with the list in hand").insert(number, Arc::clone(&link));
         Entered { link, traffic: Arc::clone(self) }
     }

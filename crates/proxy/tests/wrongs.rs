@@ -5,7 +5,7 @@
 mod support;
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
@@ -61,6 +61,44 @@ fn a_reset_from_either_side_stays_a_reset() {
     SockRef::from(&client).set_linger(Some(Duration::ZERO)).unwrap();
     drop(client);
     assert_eq!(ending(&mut server), "ConnectionReset");
+}
+
+/// Sends until nobody takes anything any more.
+fn stuff(stream: &TcpStream) {
+    stream.set_nonblocking(true).unwrap();
+    let bytes = vec![b'x'; 1 << 20];
+    let mut last = Instant::now();
+    while last.elapsed() < Duration::from_millis(500) {
+        if (&*stream).write(&bytes).is_ok_and(|written| written > 0) {
+            last = Instant::now();
+        } else {
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+#[test]
+fn a_reset_is_noticed_while_the_receiver_of_that_way_does_not_read() {
+    for toxics in
+        [json!(null), json!({"type": "latency", "stream": "upstream", "attributes": {"latency": 1}})]
+    {
+        for way in ["upstream", "downstream"] {
+            let rig = Rig::new();
+            let (servers, at) = listener();
+            let at = rig.proxy(at);
+            if !toxics.is_null() {
+                rig.toxic(&toxics);
+            }
+            let (client, server) = pair(&servers, at);
+            let (sender, mut receiver) = if way == "upstream" { (client, server) } else { (server, client) };
+            stuff(&sender);
+            SockRef::from(&sender).set_linger(Some(Duration::ZERO)).unwrap();
+            drop(sender);
+            rig.wait("nobody is left", <[Value]>::is_empty);
+            // What had reached it may still be read; after that it sees the reset.
+            assert_eq!(ending(&mut receiver), "ConnectionReset", "{way} {toxics}");
+        }
+    }
 }
 
 #[test]
@@ -233,7 +271,7 @@ fn the_same_seed_makes_the_same_decisions() {
     assert_ne!(first, hits(8));
 }
 
-fn ending_of_hello(client: &mut std::net::TcpStream) -> &'static str {
+fn ending_of_hello(client: &mut TcpStream) -> &'static str {
     let _ = client.write_all(b"h");
     match client.read(&mut [0]) {
         Ok(1) => "answered",

@@ -94,7 +94,7 @@ impl Proxy {
         };
         let server = Server::start(&settings)
             .map_err(|error| Failure::refused(format!("could not start the proxy: {error}")))?;
-        let mut events = server.events();
+        let mut events = if self.log == Level::Debug { server.events() } else { server.changes() };
         let populated = server.populate(&plans);
         if let Some(refusal) = populated.refusal {
             return Err(Failure::refused(format!("could not make a proxy of the file: {refusal}")));

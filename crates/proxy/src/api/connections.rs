@@ -28,7 +28,7 @@ pub(super) async fn list(State(server): State<Server>, Path(name): Path<String>)
             let since = link.since.duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |at| at.as_secs_f64());
             json!({
                 "connection": number,
-                "client": link.client,
+                "client": link.client(),
                 "since": since,
                 "established": link.established.load(Ordering::Relaxed),
                 "upstream": {"received": up_received, "sent": up_sent},

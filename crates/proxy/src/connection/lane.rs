@@ -58,6 +58,8 @@ pub(super) struct Lane {
     done: bool,
     /// The receiver took no more: it was reset.
     broken: bool,
+    /// Since when nothing was read, because nothing could be written.
+    pub(super) unread_since: Option<Instant>,
     full_reads: u8,
     small_moves: u8,
 }
@@ -74,6 +76,7 @@ impl Lane {
             source_open: true,
             done: false,
             broken: false,
+            unread_since: None,
             full_reads: 0,
             small_moves: 0,
         }
@@ -263,6 +266,14 @@ impl Lane {
             }
             Came::Passed
         })
+    }
+
+    /// The sender was reset while it was not read: what it had sent before and is not read yet is lost, as it is when
+    /// nobody stands between the two.
+    pub(super) fn forsake(&mut self, now: Instant) {
+        self.source_open = false;
+        self.unread_since = None;
+        self.chain.push(Piece::Reset, now, &mut self.ready);
     }
 
     fn source_ended(&mut self, came: Came) -> Came {

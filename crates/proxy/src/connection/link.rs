@@ -1,6 +1,6 @@
 //! What others see of a connection: its counts, and the bell that makes it look up.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Waker;
@@ -41,9 +41,8 @@ impl Count {
 pub(crate) struct Link {
     /// Its number in its proxy, from 0, in the order of arrival. Chances are drawn by it.
     pub(crate) number: u64,
-    /// The client's address, as text.
-    pub(crate) client: String,
-    pub(crate) address: Option<IpAddr>,
+    /// The client's address; `None` where it came to a Unix socket.
+    from: Option<SocketAddr>,
     pub(crate) opened: Instant,
     pub(crate) since: SystemTime,
     /// The server has been reached.
@@ -54,11 +53,10 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) fn new(number: u64, client: String, address: Option<IpAddr>) -> Self {
+    pub(crate) fn new(number: u64, from: Option<SocketAddr>) -> Self {
         Self {
             number,
-            client,
-            address,
+            from,
             opened: tokio::time::Instant::now().into_std(),
             since: SystemTime::now(),
             established: AtomicBool::new(false),
@@ -66,6 +64,16 @@ impl Link {
             stopped: AtomicBool::new(false),
             waker: Mutex::new(None),
         }
+    }
+
+    /// The client's address, as text.
+    pub(crate) fn client(&self) -> String {
+        self.from.map_or_else(|| "unix".to_owned(), |from| from.to_string())
+    }
+
+    /// The client's address without its port.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        self.from.map(|from| from.ip())
     }
 
     pub(crate) fn count(&self, way: Way) -> &Count {

@@ -95,6 +95,15 @@ impl Peer {
         }
     }
 
+    /// Whether the kernel has told an error of it, as it does of a reset whether anybody reads or not. Costs no system
+    /// call.
+    pub(super) fn is_reset(&self) -> bool {
+        match self {
+            Self::Tcp(stream) => stream.try_io(Interest::ERROR, || Ok(())).is_ok(),
+            Self::Unix(stream) => stream.try_io(Interest::ERROR, || Ok(())).is_ok(),
+        }
+    }
+
     /// Ends it with a reset. A Unix socket knows none and is closed.
     pub(crate) fn reset(self) {
         if let Self::Tcp(stream) = self {

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::lane::{Came, Lane};
 use super::link::Link;
@@ -18,6 +18,10 @@ use crate::worker::Alarm;
 
 /// Rounds after which others get their turn.
 const ROUNDS: usize = 16;
+
+/// How long a receiver may take nothing before its sender, which is not read meanwhile, is asked whether it was reset;
+/// and how often then.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Both ways of one connection. As a future it ends with how the connection ended.
 pub(super) struct Pump {
@@ -33,6 +37,8 @@ pub(super) struct Pump {
     /// Of the toxics that the lanes have.
     version: Option<u64>,
     alarm: Alarm,
+    /// When to look for a reset that no read would bring.
+    look_at: Option<Instant>,
     /// Bytes that are counted as held.
     held: usize,
 }
@@ -44,10 +50,11 @@ impl Pump {
             traffic: Arc::clone(traffic),
             peers: Some((client, server)),
             lanes: [Lane::new(Way::Upstream), Lane::new(Way::Downstream)],
-            layer: traffic.layer(link.address),
+            layer: traffic.layer(link.address()),
             acts: Vec::new(),
             version: None,
             alarm: Alarm::default(),
+            look_at: None,
             held: 0,
         }
     }
@@ -87,7 +94,19 @@ impl Pump {
             Poll::Pending => false,
         };
         let is_wanted = self.layer.as_ref().is_none_or(|layer| layer.wants(way));
-        if is_wanted && lane.has_room(tight) {
+        let is_read = is_wanted && lane.has_room(tight);
+        if is_read || moved || !lane.is_source_open() {
+            lane.unread_since = None;
+        }
+        if !is_read && lane.is_source_open() {
+            let now = now();
+            let since = *lane.unread_since.get_or_insert(now);
+            if from.is_reset() && now >= since + LOOK {
+                lane.forsake(now);
+                return Poll::Ready(lane.run(now));
+            }
+        }
+        if is_read {
             let piece = match lane.read(context, from, to, count, self.layer.is_none()) {
                 Came::Nothing => None,
                 Came::Passed => {
@@ -146,7 +165,7 @@ impl Pump {
                 Act::Hit(hit) => {
                     let connection = self.link.number;
                     let events = &self.traffic.surroundings.events;
-                    events.tell(&self.traffic.proxy, || What::Hit { connection, hit });
+                    events.tell_frequent(&self.traffic.proxy, || What::Hit { connection, hit });
                     continue;
                 }
             };
@@ -190,9 +209,15 @@ impl Pump {
         self.held = held;
     }
 
-    fn due(&self) -> Option<Instant> {
+    fn due(&mut self) -> Option<Instant> {
+        if self.lanes.iter().any(|lane| lane.unread_since.is_some() && !lane.is_done()) {
+            let now = now();
+            self.look_at = Some(self.look_at.filter(|at| *at > now).unwrap_or(now + LOOK));
+        } else {
+            self.look_at = None;
+        }
         let lanes = self.lanes.iter().filter(|lane| !lane.is_done()).filter_map(|lane| lane.chain.due());
-        lanes.chain(self.layer.as_ref().and_then(|layer| layer.wake_at())).min()
+        lanes.chain(self.layer.as_ref().and_then(|layer| layer.wake_at())).chain(self.look_at).min()
     }
 }
 

@@ -1,0 +1,156 @@
+//! `squall proxy` as a process: without descriptors, at its end, and as the first process of a container (F20).
+#![allow(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::disallowed_methods, reason = "tests start the binary as a person does")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+use squall_e2e::{binary, wait};
+use squall_host::process::Process;
+use squall_host::signal::Signal;
+
+const LONG: Duration = Duration::from_secs(30);
+
+/// A server that sends back what it gets.
+fn echo() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            thread::spawn(move || {
+                let mut buffer = [0; 4096];
+                while let Ok(read @ 1..) = stream.read(&mut buffer) {
+                    if stream.write_all(&buffer[..read]).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    at
+}
+
+fn connect(at: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(at).unwrap();
+    stream.set_read_timeout(Some(LONG)).unwrap();
+    stream
+}
+
+/// Whether what is sent comes back.
+fn is_served(mut stream: &TcpStream) -> bool {
+    let mut back = [0; 5];
+    stream.write_all(b"hello").is_ok() && stream.read_exact(&mut back).is_ok() && back == *b"hello"
+}
+
+/// A proxy to an echo server.
+struct Proxy {
+    child: Child,
+    at: SocketAddr,
+    lines: Receiver<String>,
+}
+
+impl Proxy {
+    /// Started by this command line of a shell, in which `$squall` stands for the binary, `$to` for the server.
+    fn start(line: &str) -> Self {
+        let mut child = Command::new("sh")
+            .args(["-c", line])
+            .env("squall", binary::path())
+            .env("to", echo().to_string())
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        let told = BufReader::new(child.stdout.take().unwrap());
+        let (tell, lines) = channel();
+        thread::spawn(move || told.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
+        let mut proxy = Self { child, at: SocketAddr::from(([127, 0, 0, 1], 0)), lines };
+        let line = proxy.hear("proxy: from ");
+        proxy.at = line.split(' ').nth(2).unwrap().parse().unwrap();
+        proxy
+    }
+
+    /// The next line with this in it.
+    fn hear(&self, text: &str) -> String {
+        loop {
+            let line = self.lines.recv_timeout(LONG).unwrap_or_else(|_| panic!("never told: {text}"));
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    /// The process of the proxy itself, below the programs that it was started with.
+    fn process(&self) -> Process {
+        let mut pid = self.child.id();
+        loop {
+            let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+            let Some(child) = children.split_whitespace().next() else { break };
+            pid = child.parse().unwrap();
+        }
+        Process::of(pid).unwrap().expect("it runs")
+    }
+
+    fn ended(&mut self) -> ExitStatus {
+        wait::until("the proxy has ended", LONG, || self.child.try_wait().unwrap())
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = self.process().signal(Signal::Kill);
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+const ONE: &str = "--listen 127.0.0.1:0 --from 127.0.0.1:0 --to $to --workers 1";
+
+#[test]
+fn a_proxy_whose_descriptors_are_used_up_says_so_and_serves_again_afterwards() {
+    let proxy = Proxy::start(&format!("ulimit -n 40; exec $squall proxy {ONE}"));
+    let mut clients: Vec<TcpStream> = Vec::new();
+    for _ in 0..60 {
+        // The kernel takes them for the proxy until its queue is full.
+        clients.push(connect(proxy.at));
+    }
+    proxy.hear("Too many open files");
+    assert!(is_served(&clients[0]), "one that was there before goes on");
+    clients.clear();
+    wait::until("a new connection is served", LONG, || is_served(&connect(proxy.at)).then_some(()));
+}
+
+#[test]
+fn a_proxy_that_is_terminated_takes_no_more_and_lets_open_connections_finish() {
+    let mut proxy = Proxy::start(&format!("exec $squall proxy {ONE} --drain 60s"));
+    let client = connect(proxy.at);
+    assert!(is_served(&client));
+    proxy.process().signal(Signal::Term).unwrap();
+    wait::until("it takes no more", LONG, || TcpStream::connect(proxy.at).is_err().then_some(()));
+    assert!(is_served(&client), "an open connection goes on");
+    assert!(proxy.child.try_wait().unwrap().is_none(), "and is waited for");
+    drop(client);
+    assert!(proxy.ended().success());
+}
+
+#[test]
+fn a_proxy_that_is_the_first_process_of_a_container_ends_when_it_is_terminated() {
+    // Whoever is process 1 gets only the signals that it asked for, pid_namespaces(7).
+    let mut proxy =
+        Proxy::start(&format!("exec unshare --pid --fork --kill-child $squall proxy {ONE} --drain 1ms"));
+    assert!(is_served(&connect(proxy.at)));
+    let process = proxy.process();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.pid)).unwrap();
+    let inside = status.lines().find(|line| line.starts_with("NSpid:")).unwrap();
+    assert!(inside.ends_with("\t1"), "{inside}");
+    process.signal(Signal::Term).unwrap();
+    assert!(proxy.ended().success());
+}
