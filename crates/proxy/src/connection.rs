@@ -25,7 +25,6 @@ pub(crate) use peer::Peer;
 
 use crate::address::Address;
 use crate::event::What;
-use crate::layer::Way;
 use crate::toxic::{Kind, Live};
 use crate::traffic::{Entered, Traffic};
 use crate::worker::Seat;
@@ -33,8 +32,7 @@ use crate::worker::Seat;
 /// Carries a connection to its end.
 pub(crate) async fn carry(client: Peer, entered: Entered, seat: Seat) {
     let Entered { link, traffic } = &entered;
-    let (events, proxy) = (&traffic.surroundings.events, traffic.proxy.as_str());
-    events.tell_frequent(proxy, || What::ConnectionOpened { connection: link.number, client: link.client() });
+    entered.tell_opened();
     let how = match open(client, link, traffic).await {
         Ok((client, server)) => {
             link.established.store(true, Ordering::Relaxed);
@@ -42,14 +40,7 @@ pub(crate) async fn carry(client: Peer, entered: Entered, seat: Seat) {
         }
         Err(how) => how,
     };
-    events.tell_frequent(proxy, || What::ConnectionClosed {
-        connection: link.number,
-        client: link.client(),
-        how,
-        seconds: now().saturating_duration_since(link.opened).as_secs_f64(),
-        upstream: link.count(Way::Upstream).read().1,
-        downstream: link.count(Way::Downstream).read().1,
-    });
+    entered.tell_closed(how);
     drop(entered);
     drop(seat);
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::address::Address;
 use crate::connection::{Count, Link};
-use crate::event::Events;
+use crate::event::{Events, What};
 use crate::layer::{Layer, Way};
 use crate::protocol::{self, Books, Protocol};
 use crate::toxic::Live;
@@ -192,6 +192,33 @@ impl Traffic {
 pub(crate) struct Entered {
     pub(crate) link: Arc<Link>,
     pub(crate) traffic: Arc<Traffic>,
+}
+
+impl Entered {
+    /// Tells that it has come.
+    pub(crate) fn tell_opened(&self) {
+        let Self { link, traffic } = self;
+        traffic.surroundings.events.tell_frequent(&traffic.proxy, || What::ConnectionOpened {
+            connection: link.number,
+            client: link.client(),
+        });
+    }
+
+    /// Tells that it has ended, and how.
+    pub(crate) fn tell_closed(&self, how: &'static str) {
+        let Self { link, traffic } = self;
+        traffic.surroundings.events.tell_frequent(&traffic.proxy, || What::ConnectionClosed {
+            connection: link.number,
+            client: link.client(),
+            how,
+            seconds: tokio::time::Instant::now()
+                .into_std()
+                .saturating_duration_since(link.opened)
+                .as_secs_f64(),
+            upstream: link.count(Way::Upstream).read().1,
+            downstream: link.count(Way::Downstream).read().1,
+        });
+    }
 }
 
 impl Drop for Entered {

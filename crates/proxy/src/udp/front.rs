@@ -178,7 +178,7 @@ impl Clients {
         let inbox = match sessions.entry(client) {
             Entry::Occupied(there) => Arc::clone(there.get()),
             Entry::Vacant(free) => {
-                let entered = traffic.enter(client.to_string(), Some(client.ip()));
+                let entered = traffic.enter(Some(client));
                 let inbox = Arc::new(Inbox::new(Arc::clone(&entered.link)));
                 free.insert(Arc::clone(&inbox));
                 let session = carry(client, entered, Arc::clone(&inbox), Arc::clone(self), place.seat());

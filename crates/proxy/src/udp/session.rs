@@ -44,8 +44,7 @@ pub(super) async fn carry(
     seat: Seat,
 ) {
     let Entered { link, traffic } = &entered;
-    let tell = |what: What| traffic.surroundings.events.tell(&traffic.proxy, || what);
-    tell(What::ConnectionOpened { connection: link.number, client: link.client.clone() });
+    entered.tell_opened();
     let how = match open(link, traffic).await {
         Ok(server) => {
             link.established.store(true, Ordering::Relaxed);
@@ -55,16 +54,7 @@ pub(super) async fn carry(
     };
     // In the same breath as the last look into the inbox: nothing can have come in between.
     let was_there = clients.leave(client, &inbox);
-    let (_, upstream) = link.count(Way::Upstream).read();
-    let (_, downstream) = link.count(Way::Downstream).read();
-    tell(What::ConnectionClosed {
-        connection: link.number,
-        client: link.client.clone(),
-        how: if was_there { how } else { "displaced" },
-        seconds: now().saturating_duration_since(link.opened).as_secs_f64(),
-        upstream,
-        downstream,
-    });
+    entered.tell_closed(if was_there { how } else { "displaced" });
     drop(entered);
     drop(seat);
 }
