@@ -1,13 +1,16 @@
 //! What happened, in the past tense. The one stream that terminal, record, report and replay read.
 
+mod groups;
+mod load;
+mod offset;
+mod phase;
+
 use std::fmt;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::conservation::Counts;
 use crate::id::RunId;
-use crate::latency::LatencyText;
 use crate::measure::Outcome;
 use crate::name::Name;
 use crate::plan::Plan;
@@ -15,9 +18,10 @@ use crate::stage::{Share, StageOutcome};
 use crate::unit::Span;
 use crate::verdict::Verdict;
 
-/// Time since the start of the run; in JSON seconds with six places.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Offset(pub Duration);
+pub use self::groups::{Blame, GroupsCompared, Misses};
+pub use self::load::LoadSample;
+pub use self::offset::Offset;
+pub use self::phase::Phase;
 
 /// One fact.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -335,26 +339,6 @@ pub enum Mode {
     Control,
 }
 
-/// The phases of a run, in their order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Phase {
-    /// Services and load are started.
-    Init,
-    /// The steady state is read before any fault.
-    BaselineCheck,
-    /// The first fault is injected.
-    FaultInjection,
-    /// Faults come and go, and the system is watched.
-    Monitoring,
-    /// Everything is undone.
-    Rollback,
-    /// The steady state must come back.
-    PostValidation,
-    /// The verdict is reached.
-    Report,
-}
-
 /// A fault and one of its windows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -401,76 +385,6 @@ pub struct Baseline {
     pub n: u32,
 }
 
-/// The instances that were hit beside the untouched ones.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct GroupsCompared {
-    /// The measure.
-    pub measure: String,
-    /// The stage of a rollout, from 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stage: Option<u32>,
-    /// Of the instances that were hit.
-    pub hit: Misses,
-    /// Of the untouched ones.
-    pub control: Misses,
-    /// What follows.
-    pub blame: Blame,
-}
-
-/// Readings that were not as expected.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Misses {
-    /// Not as expected.
-    pub missed: u32,
-    /// Of so many.
-    pub readings: u32,
-}
-
-/// Whether a deviation can be blamed on the faults.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Blame {
-    /// There is none.
-    Needless,
-    /// Those that were hit left what is expected, and further than the untouched ones.
-    Faults,
-    /// The untouched ones left it as well, and as far as can be told no less.
-    Unclear,
-}
-
-/// What the load did in a stretch of time.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", default)]
-pub struct LoadSample {
-    /// Length of the stretch.
-    pub over: Span,
-    /// Requests that the pattern asked for.
-    pub due: u64,
-    /// Requests started.
-    pub sent: u64,
-    /// Requests answered with success.
-    pub ok: u64,
-    /// Requests failed, by kind; those that were not sent for lack of room (`too many in flight`) are among them.
-    pub failed: std::collections::BTreeMap<String, u64>,
-    /// Requests started more than 10 ms after they were due: the load itself was slow.
-    pub late: u64,
-    /// Requests sent again after a failure; each is one request among those sent.
-    pub retried: u64,
-    /// Requests under way at the end of it.
-    pub in_flight: u64,
-    /// Latency in seconds, counted from the time that a request was due; `None` without any finished request.
-    pub p50: Option<f64>,
-    /// 95th percentile.
-    pub p95: Option<f64>,
-    /// 99th percentile.
-    pub p99: Option<f64>,
-    /// Latencies of the requests that succeeded or timed out, for true quantiles of any span of time.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub latency: Option<LatencyText>,
-}
-
 impl fmt::Display for FaultRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, number) = (&self.name, |from_zero: u32| u64::from(from_zero) + 1);
@@ -482,59 +396,5 @@ impl fmt::Display for FaultRef {
                 write!(f, "{name} (stage {}, window {})", number(stage), number(window))
             }
         }
-    }
-}
-
-impl Misses {
-    /// The share of readings that were not as expected, from 0 to 1.
-    pub fn share(self) -> f64 {
-        f64::from(self.missed) / f64::from(self.readings.max(1))
-    }
-}
-
-impl fmt::Display for Misses {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {} readings missed", self.missed, self.readings)
-    }
-}
-
-impl fmt::Display for Phase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Init => "INIT",
-            Self::BaselineCheck => "BASELINE_CHECK",
-            Self::FaultInjection => "FAULT_INJECTION",
-            Self::Monitoring => "MONITORING",
-            Self::Rollback => "ROLLBACK",
-            Self::PostValidation => "POST_VALIDATION",
-            Self::Report => "REPORT",
-        })
-    }
-}
-
-impl Offset {
-    /// In seconds.
-    pub fn seconds(self) -> f64 {
-        self.0.as_secs_f64()
-    }
-}
-
-/// `12.4s`, as in the left column of a run.
-impl fmt::Display for Offset {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&format!("{:.1}s", self.seconds()))
-    }
-}
-
-impl Serialize for Offset {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_f64(self.0.as_micros() as f64 / 1e6)
-    }
-}
-
-impl<'de> Deserialize<'de> for Offset {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let seconds = f64::deserialize(deserializer)?;
-        Duration::try_from_secs_f64((seconds * 1e6).round() / 1e6).map(Self).map_err(serde::de::Error::custom)
     }
 }

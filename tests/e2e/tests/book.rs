@@ -203,6 +203,19 @@ fn every_fault_has_a_page() {
 }
 
 #[test]
+fn every_option_of_the_proxy_is_on_its_page() {
+    let help = Squall::new().run(["proxy", "--help"]);
+    let help = String::from_utf8_lossy(&help.stdout).into_owned();
+    let page = text(&root().join("book/src/reference/proxy/proxy.md"));
+    let options = help.lines().filter_map(|line| line.trim_start().strip_prefix("--")?.split(' ').next());
+    let own: Vec<&str> = options.filter(|name| *name != "color").collect();
+    assert!(own.len() >= 10, "{own:?}");
+    for option in own {
+        assert!(page.contains(&format!("`--{option}")), "--{option} is missing");
+    }
+}
+
+#[test]
 fn every_exit_code_is_in_the_reference_as_explain_tells_it() {
     let squall = Squall::new();
     let page = text(&root().join("book/src/reference/exit-codes.md"));

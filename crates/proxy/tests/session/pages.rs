@@ -36,3 +36,20 @@ fn every_rule_in_the_book_is_read_and_every_attribute_is_there() {
     is_about::<redis::Rule>(include_str!("../../../../book/src/reference/proxy/redis.md"));
     is_about::<postgres::Rule>(include_str!("../../../../book/src/reference/proxy/postgres.md"));
 }
+
+#[test]
+fn every_config_in_the_book_is_read_and_every_type_of_toxic_is_there() {
+    let page = include_str!("../../../../book/src/reference/proxy/proxy.md");
+    let mut read = 0;
+    for block in page.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next()) {
+        let plans =
+            squall_proxy::plans(block.as_bytes()).unwrap_or_else(|refusal| panic!("{block}{refusal}"));
+        assert!(plans.ignored.is_empty(), "{block}");
+        read += plans.value.len();
+    }
+    assert!(read > 0);
+    for kind in squall_proxy::toxic::kinds() {
+        let forms = [format!("| `{kind}`"), format!("[`{kind}`]")];
+        assert!(forms.iter().any(|form| page.contains(form)), "{kind} is missing");
+    }
+}
