@@ -23,7 +23,24 @@ pub enum Store {
     Sqlite,
     /// A Redis server, started by the run as the service `queue`. It keeps what it acknowledges.
     Redis,
+    /// A PostgreSQL server, started by the run as the service `queue`, with its data in the run's folder.
+    Postgres,
 }
+
+/// Makes a database cluster where there is none, and becomes its server. PostgreSQL refuses to be root, and root's
+/// folders are closed to everybody else: in a user namespace (user_namespaces(7)) root has another number and keeps its
+/// files. Debian keeps the programs off the path.
+const POSTGRES: &str = r#"
+PATH=$PATH:$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
+as=
+if [ "$(id -u)" = 0 ]; then as='unshare --user --map-user=1000 --'; fi
+if [ ! -e "$1/PG_VERSION" ]; then
+  rm -rf "$1.new" || exit
+  $as initdb --username=postgres --auth=trust --no-locale --encoding=UTF8 --no-sync --pgdata="$1.new" >&2 || exit
+  mv "$1.new" "$1" || exit
+fi
+exec $as postgres -D "$1" -p "$2" -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c shared_buffers=16MB
+"#;
 
 impl Store {
     /// As `--queue` takes it.
@@ -31,6 +48,7 @@ impl Store {
         match self {
             Self::Sqlite => "{run-dir}/queue.db",
             Self::Redis => "redis://127.0.0.1:{port:queue}/0",
+            Self::Postgres => "postgres://postgres@127.0.0.1:{port:queue}/postgres",
         }
     }
 
@@ -52,6 +70,9 @@ impl Store {
                 "--appendfsync",
                 "always",
             ]),
+            Self::Postgres => {
+                words(&["sh", "-c", POSTGRES, "postgres", "{run-dir}/postgres", "{port:queue}"])
+            }
         };
         Some(service("queue", run, 1, Some(Probe::Tcp { address: "127.0.0.1:{port:queue}".into() })))
     }

@@ -171,7 +171,7 @@ words! {
         "KILL" => Signal::Kill, "TERM" => Signal::Term, "INT" => Signal::Int, "HUP" => Signal::Hup, "QUIT" => Signal::Quit,
         "ABRT" => Signal::Abrt, "SEGV" => Signal::Segv, "USR1" => Signal::Usr1, "USR2" => Signal::Usr2,
     }
-    Store, "a store for the lab's queue", { "sqlite" => Store::Sqlite, "redis" => Store::Redis }
+    Store, "a store for the lab's queue", { "sqlite" => Store::Sqlite, "redis" => Store::Redis, "postgres" => Store::Postgres }
     Scope, "a scope", {
         "process" => Scope::Process, "group" => Scope::Group, "session" => Scope::Session, "tree" => Scope::Tree,
     }

@@ -4,6 +4,7 @@
 pub mod nginx;
 pub mod onlooker;
 pub mod prometheus;
+pub mod proxied;
 pub mod redis;
 pub mod running;
 pub mod server;

@@ -1,5 +1,5 @@
 //! The crash matrix: for every fault, at every boundary of the journal, the run, its warden, or both are killed; then
-//! the machine is as it was before (S1, S2; F6 to F10, F12, F23).
+//! the machine is as it was before (S1, S2; F6 to F10, F12, F16 to F19, F23).
 
 #![expect(
     clippy::unwrap_used,
@@ -14,11 +14,14 @@ use std::time::Duration;
 use squall_e2e::binary::{Squall, said};
 use squall_e2e::left;
 use squall_e2e::mount::Tmpfs;
+use squall_e2e::peer::proxied::{PROTOCOLS, Traffic};
 use squall_e2e::victim::Victim;
 use squall_e2e::wait;
 use squall_engine::boundary::Boundary;
+use squall_engine::home::RunDir;
 use squall_engine::journal::Journal;
 use squall_host::clock;
+use squall_model::fault::Fault;
 
 /// What is killed.
 const WHO: [&str; 3] = ["run", "warden", "both"];
@@ -71,12 +74,19 @@ fn matrix(fault: &str, with_disk: bool, keeps_its_process: bool) {
 
 /// The boundaries of the debts with that name.
 fn matrix_of(fault: &str, whose: &str, with_disk: bool, keeps_its_process: bool) {
+    table(fault, |who, boundary| {
+        crash(fault, with_disk, keeps_its_process, &format!("{who}@{boundary}{whose}"))
+    });
+}
+
+/// Every boundary and every victim, and how it went.
+fn table(fault: &str, mut crash: impl FnMut(&str, Boundary) -> Result<(), String>) {
     let mut table = String::new();
     let mut failures = Vec::new();
     for boundary in Boundary::ALL {
         for who in WHO {
             let began = clock::since_boot();
-            let outcome = crash(fault, with_disk, keeps_its_process, &format!("{who}@{boundary}{whose}"));
+            let outcome = crash(who, boundary);
             let took = clock::since_boot().saturating_sub(began);
             let word = if outcome.is_ok() { "clean" } else { "LEFT" };
             writeln!(table, "{word:5}  {who:6} @ {boundary:13}  {:4} ms  {fault}", took.as_millis()).unwrap();
@@ -90,7 +100,6 @@ fn matrix_of(fault: &str, whose: &str, with_disk: bool, keeps_its_process: bool)
 }
 
 fn crash(fault: &str, with_disk: bool, keeps_its_process: bool, kill: &str) -> Result<(), String> {
-    let who = kill.split('@').next().unwrap_or_default();
     let stage = Stage::new(with_disk);
     let mut text = experiment(&stage, &fault.replace("DIR", &stage.squall.dir().display().to_string()));
     if kill.contains("stage") {
@@ -98,14 +107,28 @@ fn crash(fault: &str, with_disk: bool, keeps_its_process: bool, kill: &str) -> R
     }
     stage.squall.file("crash.yaml", &text);
     let before = stage.picture();
-    let output = stage
-        .squall
+    let run = &killed(&stage.squall, kill)?;
+    let mut found = left::of_run(run);
+    if keeps_its_process {
+        found.extend(before.diff(&stage.picture()));
+    } else if stage.victim.find().is_none() {
+        found.push("the victim was not started again".to_owned());
+    }
+    if found.is_empty() { Ok(()) } else { Err(found.join(", ")) }
+}
+
+/// Runs `crash.yaml` with that kill, and waits until what was left is cleaned up.
+fn killed(squall: &Squall, kill: &str) -> Result<RunDir, String> {
+    let who = kill.split('@').next().unwrap_or_default();
+    let output = squall
         .command(["run", "crash.yaml"])
         .env("SQUALL_TEST_KILL", kill)
         .output()
         .expect("the binary runs");
-    let runs = stage.squall.runs();
-    let [run] = &runs[..] else { return Err(format!("{} runs: {}", runs.len(), said(&output))) };
+    let mut runs = squall.runs();
+    let (Some(run), true) = (runs.pop(), runs.is_empty()) else {
+        return Err(format!("{} runs: {}", runs.len() + 1, said(&output)));
+    };
     let was_killed = output.status.code().is_none();
     if was_killed == (who == "warden") {
         return Err(format!("the wrong one died: {}", said(&output)));
@@ -115,7 +138,7 @@ fn crash(fault: &str, with_disk: bool, keeps_its_process: bool, kill: &str) -> R
     }
     if who == "both" {
         // S1: nobody is left, so the next command undoes.
-        let recovered = stage.squall.run(["recover"]);
+        let recovered = squall.run(["recover"]);
         if !recovered.status.success() {
             return Err(format!("recover: {}", said(&recovered)));
         }
@@ -123,13 +146,7 @@ fn crash(fault: &str, with_disk: bool, keeps_its_process: bool, kill: &str) -> R
     wait::until("the journal is closed", CLEAN_WITHIN, || {
         Journal::peek(&run.journal()).ok().filter(squall_engine::journal::Ledger::is_closed)
     });
-    let mut found = left::of_run(run);
-    if keeps_its_process {
-        found.extend(before.diff(&stage.picture()));
-    } else if stage.victim.find().is_none() {
-        found.push("the victim was not started again".to_owned());
-    }
-    if found.is_empty() { Ok(()) } else { Err(found.join(", ")) }
+    Ok(run)
 }
 
 // The run's own services, from the first debt that is written to the last that is paid.
@@ -227,4 +244,53 @@ fn command_leaves_nothing() {
     let fault = "inject: { command: { inject: [touch, DIR/files/broken], undo: [rm, DIR/files/broken], \
                  check: [test, -e, DIR/files/broken] } }";
     matrix(fault, false, true);
+}
+
+/// What is done to the traffic of each protocol.
+const TRAFFIC: [&str; 5] = [
+    "inject: { tcp: { delay: 1ms } }",
+    "inject: { http: { delay: 1ms } }",
+    "inject: { websocket: { delay: 1ms } }",
+    "inject: { redis: { delay: 1ms } }",
+    "inject: { postgres: { delay: 1ms } }",
+];
+
+// F16 to F19: the faults on the five protocols are on together, at a proxy that outlives the run, and the kill comes at
+// the boundaries of one after the other. None of their toxics stays.
+#[test]
+fn faults_on_traffic_leave_nothing() {
+    let traffic = Traffic::new();
+    let (mut services, mut faults) = (String::new(), String::new());
+    for (protocol, fault) in PROTOCOLS.iter().zip(TRAFFIC) {
+        let api = traffic.standing().api(protocol).api;
+        writeln!(services, "    {protocol}: {{ find: {{ elsewhere: {{}} }}, proxy: {{ api: '{api}' }} }}")
+            .unwrap();
+        writeln!(faults, "  {protocol}: {{ {fault}, on: {{ service: {protocol} }}, at: 50ms, for: 2s }}")
+            .unwrap();
+    }
+    let text = format!(
+        "name: crash\ntarget:\n  name: stage\n  services:\n{services}\
+         steady:\n  every: 50ms\n  measures:\n    any: {{ tcp: '127.0.0.1:{}', expect: present }}\n\
+         baseline: 150ms\nduration: 2500ms\nfaults:\n{faults}recovery: {{ within: 5s, steady-for: 50ms }}\n",
+        traffic.standing().port("tcp")
+    );
+    let mut turn = PROTOCOLS.iter().cycle();
+    table("the five protocols", |who, boundary| {
+        let squall = Squall::new();
+        squall.file("crash.yaml", &text);
+        let protocol = turn.next().unwrap();
+        let run = killed(&squall, &format!("{who}@{boundary}:{protocol}"))?;
+        let mut found = left::of_run(&run);
+        found.extend(traffic.standing().toxics().into_iter().filter(|toxics| toxics != "[]"));
+        if found.is_empty() { Ok(()) } else { Err(format!("{protocol}: {}", found.join(", "))) }
+    });
+}
+
+// Whoever adds a fault adds it here.
+#[test]
+fn every_fault_is_in_the_matrix() {
+    let own = include_str!("crash.rs");
+    let missing: Vec<&str> =
+        Fault::KINDS.into_iter().filter(|kind| !own.contains(&format!("inject: {{ {kind}: {{"))).collect();
+    assert!(missing.is_empty(), "not in the crash matrix: {missing:?}");
 }

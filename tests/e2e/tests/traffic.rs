@@ -3,18 +3,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
-use std::process::Child;
 use std::time::Duration;
 
 use squall_e2e::binary::{Squall, said};
 use squall_e2e::left;
-use squall_e2e::peer::free_port;
+use squall_e2e::peer::proxied::Standing;
 use squall_e2e::peer::redis::Redis;
 use squall_e2e::peer::running::last_record;
 use squall_e2e::wait;
 use squall_engine::home::RunDir;
-use squall_engine::journal::Journal;
-use squall_engine::proxy_api::{ProxyApi, Sight};
+use squall_engine::proxy_api::Sight;
 use squall_model::event::EventKind;
 use squall_model::measure::Outcome;
 
@@ -130,42 +128,6 @@ fn a_fault_that_hits_nothing_is_an_error() {
     leaves_nothing(&squall);
 }
 
-/// A proxy that was there before the run, as an operator has it.
-struct Standing {
-    process: Child,
-    api: ProxyApi,
-    port: u16,
-}
-
-impl Standing {
-    fn start(squall: &Squall, redis: &Redis) -> Self {
-        let (api, port) = (free_port(), free_port());
-        let process = squall.start([
-            "proxy",
-            "--listen",
-            &format!("127.0.0.1:{api}"),
-            "--name",
-            "cache",
-            "--from",
-            &format!("127.0.0.1:{port}"),
-            "--to",
-            &format!("127.0.0.1:{}", redis.port()),
-            "--protocol",
-            "redis",
-        ]);
-        let api = ProxyApi { api: format!("http://127.0.0.1:{api}"), proxy: "cache".to_owned() };
-        wait::until("the proxy answers", Duration::from_secs(10), || api.look().ok());
-        Self { process, api, port }
-    }
-}
-
-impl Drop for Standing {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 /// The name of the toxic that a run's journal speaks of.
 fn toxic(run: &RunDir) -> String {
     let journal = std::fs::read_to_string(run.journal()).unwrap();
@@ -173,43 +135,17 @@ fn toxic(run: &RunDir) -> String {
     rest.split('"').next().unwrap().to_owned()
 }
 
-// S1: a run that is killed leaves its toxic to the warden, also at a proxy that is not the run's own.
-#[test]
-fn a_toxic_is_removed_when_the_run_is_killed() {
-    let squall = Squall::new();
-    let redis = Redis::start(squall.dir());
-    let standing = Standing::start(&squall, &redis);
-    let text = experiment(
-        &redis,
-        &format!("api: '{}'", standing.api.api),
-        &standing.port.to_string(),
-        "matches ^PONG",
-        "redis: { commands: [PING], delay: 100ms }",
-        "60s",
-    );
-    let file = squall.file("killed.yaml", &text);
-    let mut command = squall.command(["run", file.to_str().unwrap()]);
-    let mut child = command.env("SQUALL_TEST_KILL", "run@after-effect:slow").spawn().unwrap();
-    child.wait().unwrap();
-    let run = squall.runs().pop().unwrap();
-    wait::until("the warden has paid", Duration::from_secs(10), || {
-        Journal::peek(&run.journal()).unwrap().is_closed().then_some(())
-    });
-    assert_eq!(standing.api.see(&toxic(&run)).unwrap(), Sight::Gone);
-    assert_eq!(redis.ask("PING").unwrap(), "+PONG");
-    leaves_nothing(&squall);
-}
-
 // S3: where nobody is left to undo, the proxy itself ends the toxic at its deadline.
 #[test]
 fn a_toxic_ends_at_its_deadline_when_run_and_warden_are_killed() {
     let squall = Squall::new();
     let redis = Redis::start(squall.dir());
-    let standing = Standing::start(&squall, &redis);
+    let standing = Standing::start(&squall, &[("cache", "redis", redis.port())]);
+    let cache = standing.api("cache");
     let text = experiment(
         &redis,
-        &format!("api: '{}'", standing.api.api),
-        &standing.port.to_string(),
+        &format!("api: '{}'", cache.api),
+        &standing.port("cache").to_string(),
         "matches ^PONG",
         "redis: { commands: [PING], delay: 100ms }",
         "3s",
@@ -221,7 +157,7 @@ fn a_toxic_ends_at_its_deadline_when_run_and_warden_are_killed() {
     let run = squall.runs().pop().unwrap();
     let name = toxic(&run);
     wait::until("the proxy ends it", Duration::from_secs(10), || {
-        (standing.api.see(&name).unwrap() == Sight::Gone).then_some(())
+        (cache.see(&name).unwrap() == Sight::Gone).then_some(())
     });
     let output = squall.run(["recover"]);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));

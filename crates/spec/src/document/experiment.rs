@@ -117,8 +117,8 @@ document! {
     struct LabDocument {
         /// Number of workers. 4 where nothing is said.
         workers: optional At<u32>,
-        /// What keeps the queue: `sqlite` (a file, where nothing is said) or `redis` (a server of the run's own, the
-        /// service `queue`).
+        /// What keeps the queue: `sqlite` (a file, where nothing is said), `redis` or `postgres` (a server of the run's
+        /// own, the service `queue`).
         queue: optional Store,
     }
 }
