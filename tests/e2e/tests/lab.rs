@@ -53,6 +53,7 @@ target:
 load:
   http:
     url: "http://127.0.0.1:{{port:api}}/tasks"
+    method: POST
     headers: {{ content-type: application/json }}
     body: '{{"tag":"hook","kind":"webhook","url":"http://127.0.0.1:{{port:outside-proxy}}/","max_failures":100}}'
   pattern: {{ constant: 10/s }}
