@@ -48,6 +48,17 @@ pub(super) enum Reading {
 /// The longest head: Redis itself takes no longer inline command.
 pub(super) const LONGEST: usize = 64 * 1024;
 
+/// Arguments that are read without being wanted, where they have come: the name and the first key.
+const EAGER: usize = 2;
+
+/// What came of reading one more argument.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Taken,
+    More,
+    Broken,
+}
+
 /// Reads heads. Between calls it knows how far it came in bytes that it was given and will be given again.
 #[derive(Debug, Default)]
 pub(super) struct Head {
@@ -86,31 +97,46 @@ impl Head {
         };
         loop {
             let known = self.args.len();
+            // What most rules must know is often there at once: then it is asked about but once.
+            if known < EAGER.min(total) && self.next(bytes) == Next::Taken {
+                continue;
+            }
+            let known = self.args.len();
             if known >= self.wanted && known < total {
                 self.wanted = want(&Command { bytes, args: &self.args, total });
             }
             if known == total || known >= self.wanted.max(1) {
                 return Reading::Head(self.at, (total - known) as u64);
             }
-            let mut at = self.at;
-            match bytes.get(at) {
-                None => return self.long(bytes),
-                Some(b'$') => at += 1,
-                Some(_) => return Reading::Broken,
+            match self.next(bytes) {
+                Next::Taken => {}
+                Next::More => return self.long(bytes),
+                Next::Broken => return Reading::Broken,
             }
-            let length = match number(bytes, &mut at) {
-                Number::More => return self.long(bytes),
-                Number::Is(length) if length >= 0 => length as usize,
-                _ => return Reading::Broken,
-            };
-            match at.checked_add(length).and_then(|end| end.checked_add(2)) {
-                Some(end) if end <= bytes.len() => {
-                    self.args.push(at..end - 2);
-                    self.at = end;
-                }
-                Some(_) => return self.long(bytes),
-                None => return Reading::Broken,
+        }
+    }
+
+    /// Reads one more argument, where all of it is there.
+    fn next(&mut self, bytes: &[u8]) -> Next {
+        let mut at = self.at;
+        match bytes.get(at) {
+            None => return Next::More,
+            Some(b'$') => at += 1,
+            Some(_) => return Next::Broken,
+        }
+        let length = match number(bytes, &mut at) {
+            Number::More => return Next::More,
+            Number::Is(length) if length >= 0 => length as usize,
+            _ => return Next::Broken,
+        };
+        match at.checked_add(length).and_then(|end| end.checked_add(2)) {
+            Some(end) if end <= bytes.len() => {
+                self.args.push(at..end - 2);
+                self.at = end;
+                Next::Taken
             }
+            Some(_) => Next::More,
+            None => Next::Broken,
         }
     }
 
