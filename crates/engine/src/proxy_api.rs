@@ -54,6 +54,23 @@ impl ProxyApi {
         }
     }
 
+    /// Whether the proxy says what came of the requests that rules are about.
+    ///
+    /// # Errors
+    /// It is not there, does not answer, or is Toxiproxy, which does not say.
+    pub fn counts_traffic(&self) -> Result<(), String> {
+        self.look()?;
+        match self.ask("GET", "/traffic", None)? {
+            Answer::Done(_) => Ok(()),
+            Answer::Missing => Err(format!(
+                "the proxy {} at {} does not count its traffic, as `squall proxy` does and Toxiproxy does not: measure \
+                 with `load`, `http` or `command` instead of `traffic`",
+                self.proxy, self.api
+            )),
+            Answer::Nobody => Err(format!("nobody answers at {}", self.api)),
+        }
+    }
+
     /// Adds a toxic, which the proxy itself ends after `ttl` where it can.
     pub fn add(&self, name: &str, toxic: &Toxic, toxicity: f64, ttl: Duration) -> Result<(), String> {
         let mut body = json!({
@@ -132,5 +149,38 @@ fn sent(answered: Result<Response, ureq::Error>) -> Result<Option<Response>, Str
         Ok(response) => Ok(Some(response)),
         Err(ureq::Error::Io(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => Ok(None),
         Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// An API that knows the proxy `p`, and nothing below it.
+    fn toxiproxy() -> String {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let at = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().take(2) {
+                let mut stream = stream.unwrap();
+                let mut head = String::new();
+                let mut reader = BufReader::new(stream.try_clone().unwrap());
+                while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head).unwrap() > 0 {}
+                let answer = if head.starts_with("GET /proxies/p HTTP") { "200 OK" } else { "404 Not Found" };
+                write!(stream, "HTTP/1.1 {answer}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}")
+                    .unwrap();
+            }
+        });
+        format!("http://{at}")
+    }
+
+    // E4: before anything is changed, and not as a row of readings that nobody could take.
+    #[test]
+    fn a_proxy_that_does_not_count_its_traffic_is_told_as_such() {
+        let why = ProxyApi { api: toxiproxy(), proxy: "p".into() }.counts_traffic().unwrap_err();
+        assert!(why.contains("does not count its traffic") && why.contains("`load`"), "{why}");
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::template::{Argv, Template};
 use crate::traffic::{Protocol, Toxic};
@@ -225,6 +226,18 @@ impl Fault {
             Self::Traffic { protocol, .. } => protocol.name(),
             Self::Command { .. } => "command",
         }
+    }
+
+    /// Whether it hits requests of which it spares some: those are its control group. `None`: it does not hit requests.
+    pub fn spares_requests(&self) -> Option<bool> {
+        let Self::Traffic { protocol, toxics, percent, .. } = self else { return None };
+        let spares = percent.0 < 100.0
+            || toxics.iter().any(|toxic| {
+                let attributes = &toxic.attributes;
+                attributes.contains_key("first")
+                    || attributes.get("every").and_then(Value::as_u64).is_some_and(|every| every > 1)
+            });
+        protocol.has_requests().then_some(spares)
     }
 
     /// Whether it acts on what passes through a proxy, and not on processes.

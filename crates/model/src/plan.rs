@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::conservation::Conservation;
 use crate::fault::Fault;
 use crate::load::Load;
-use crate::measure::{Expect, Measure};
+use crate::measure::{Expect, Measure, Probe};
 use crate::stage::{Share, Stage};
 use crate::target::{Inventory, Target};
 use crate::unit::Span;
@@ -120,7 +120,7 @@ pub struct Recovery {
     pub backlog: Option<String>,
 }
 
-/// On which side of a comparison an instance is while faults are on.
+/// On which side of a comparison an instance, or a part of the traffic, is while faults are on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Group {
@@ -128,6 +128,17 @@ pub enum Group {
     Hit,
     /// It is like those that are hit, and nothing is done to it.
     Control,
+}
+
+impl Group {
+    /// The name of this part of the traffic, where that of a proxy is read in two groups. While no fault is on there is
+    /// one group, and both names stand for it.
+    pub fn of_traffic(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Control => "spared",
+        }
+    }
 }
 
 impl Plan {
@@ -155,10 +166,15 @@ impl Plan {
         self.measures.iter().map(|measure| measure.lag).max().unwrap_or_default()
     }
 
-    /// Everything that is read, in order: each measure, once for every instance where it is read for each.
+    /// Everything that is read, in order: each measure, once for every instance where it is read for each, and once for
+    /// both groups of the traffic.
     pub fn series(&self) -> Vec<(&Measure, Option<&str>)> {
         let mut series = Vec::new();
         for measure in &self.measures {
+            if let Probe::Traffic { .. } = measure.probe {
+                series.extend([Group::Hit, Group::Control].map(|group| (measure, Some(group.of_traffic()))));
+                continue;
+            }
             match &measure.each {
                 None => series.push((measure, None)),
                 Some(service) => {
@@ -183,25 +199,58 @@ impl Plan {
         Some(chosen.unwrap_or(&selection.chosen))
     }
 
+    /// On which side a series of readings of a measure is in a stage; `None`: there is nothing to compare.
+    pub fn side(&self, measure: &Measure, instance: Option<&str>, stage: Option<u32>) -> Option<Group> {
+        match (&measure.probe, &measure.each, instance) {
+            (Probe::Traffic { service, .. }, _, Some(name)) => self.traffic_group(service, name, stage),
+            (_, Some(service), Some(instance)) => self.group(service, instance, stage),
+            _ => None,
+        }
+    }
+
     /// On which side an instance of a service is in a stage; `None`: there is nothing to compare, because no fault
     /// or every fault hits all of its instances alike.
     ///
     /// A fault of the whole host hits everything on it: then nobody is untouched.
-    pub fn group(&self, service: &str, instance: &str, stage: Option<u32>) -> Option<Group> {
-        let is_shadow = stage
-            .and_then(|stage| self.stages.get(stage as usize))
-            .is_some_and(|stage| stage.share == Share::Shadow);
-        if is_shadow || self.faults.iter().any(|fault| fault.on.is_none()) {
+    fn group(&self, service: &str, instance: &str, stage: Option<u32>) -> Option<Group> {
+        if self.spares_nobody(stage) {
             return None;
         }
-        let on_service = self.faults.iter().filter(|fault| {
-            !fault.windows.is_empty() && fault.on.as_ref().is_some_and(|on| on.service == service)
-        });
-        let hit: BTreeSet<&str> =
-            on_service.filter_map(|fault| self.chosen(fault, stage)).flatten().map(String::as_str).collect();
+        let hit: BTreeSet<&str> = self
+            .faults_on(service)
+            .filter_map(|fault| self.chosen(fault, stage))
+            .flatten()
+            .map(String::as_str)
+            .collect();
         if hit.is_empty() || self.inventory.services.get(service)?.len() <= hit.len() {
             return None;
         }
         Some(if hit.contains(instance) { Group::Hit } else { Group::Control })
+    }
+
+    /// On which side a part of the traffic of a service is. A fault on its processes hits all of its traffic.
+    fn traffic_group(&self, service: &str, name: &str, stage: Option<u32>) -> Option<Group> {
+        let mut faults = self.faults_on(service).peekable();
+        if self.spares_nobody(stage)
+            || faults.peek().is_none()
+            || !faults.all(|fault| fault.fault.is_on_traffic())
+        {
+            return None;
+        }
+        [Group::Hit, Group::Control].into_iter().find(|group| group.of_traffic() == name)
+    }
+
+    /// Whether nothing is done in this stage, or to everybody.
+    fn spares_nobody(&self, stage: Option<u32>) -> bool {
+        let staged = stage.and_then(|stage| self.stages.get(stage as usize));
+        let is_shadow = staged.is_some_and(|stage| stage.share == Share::Shadow);
+        is_shadow || self.faults.iter().any(|fault| fault.on.is_none())
+    }
+
+    /// The faults that take place on a service.
+    fn faults_on<'a>(&'a self, service: &'a str) -> impl Iterator<Item = &'a PlannedFault> {
+        self.faults.iter().filter(move |fault| {
+            !fault.windows.is_empty() && fault.on.as_ref().is_some_and(|on| on.service == service)
+        })
     }
 }

@@ -57,6 +57,11 @@ impl Via {
 }
 
 impl Protocol {
+    /// Whether it consists of requests that are answered, so that a proxy can say what came of each.
+    pub fn has_requests(self) -> bool {
+        matches!(self, Self::Http | Self::Redis | Self::Postgres)
+    }
+
     /// The name, as people write it.
     pub fn name(self) -> &'static str {
         match self {

@@ -47,6 +47,9 @@ pub enum ProbeError {
     /// A command without a program.
     #[error("run an empty command")]
     NoProgram,
+    /// Nothing is known of a proxy that would count the traffic of the service.
+    #[error("read the traffic of {0}: the target has no proxy in front of it")]
+    NoProxy(String),
     /// The target names no program that prints its queue's figures.
     #[error("read the queue: the target names no `stats` program")]
     NoQueue,

@@ -32,9 +32,10 @@ mod prometheus;
 mod queue;
 pub mod surroundings;
 mod tcp;
+mod traffic;
 mod unread;
 
 pub use error::ProbeError;
 pub use ledger::Ledger;
 pub use prober::Prober;
-pub use surroundings::{LoadCursor, Surroundings};
+pub use surroundings::{LoadCursor, Passing, Surroundings};

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use crate::error::ProbeError;
 use crate::surroundings::Surroundings;
 use crate::unread::Unread;
-use crate::{cgroup, command, http, load, log, process, prometheus, queue, tcp};
+use crate::{cgroup, command, http, load, log, process, prometheus, queue, tcp, traffic};
 
 /// One measure, ready to be read. Lives on one thread, inside a tokio runtime with time and I/O.
 pub struct Prober {
@@ -29,6 +29,7 @@ enum Reader {
     Log(log::Log),
     Queue(queue::Queue),
     Load(load::Load),
+    Traffic(Box<traffic::Traffic>),
     Prometheus(Box<prometheus::Prometheus>),
 }
 
@@ -63,11 +64,23 @@ impl Prober {
             Probe::Log { file, pattern } => Reader::Log(log::Log::new(file, pattern, known)?),
             Probe::Queue { figure } => Reader::Queue(queue::Queue::new(figure, known)?),
             Probe::Load(figure) => Reader::Load(load::Load::new(*figure, known)),
+            Probe::Traffic { service, read, .. } => {
+                Reader::Traffic(Box::new(traffic::Traffic::new(service, *read, known)?))
+            }
             Probe::Prometheus { url, query, unit } => {
                 Reader::Prometheus(Box::new(prometheus::Prometheus::new(url, query, *unit, known)?))
             }
         };
         Ok(Self { timeout, surroundings, reader })
+    }
+
+    /// Begins to count what is counted since the reading before, where the source must be asked for that. Takes no longer
+    /// than the measure's timeout.
+    pub async fn begin(&mut self) {
+        if let Reader::Traffic(reader) = &mut self.reader {
+            // Without a mark the first reading says that there is none.
+            let _ = timeout(self.timeout, reader.begin()).await;
+        }
     }
 
     /// Reads it once. Takes no longer than the measure's timeout.
@@ -103,6 +116,7 @@ impl Reader {
             Self::Log(reader) => reader.read().await,
             Self::Queue(reader) => reader.read().await,
             Self::Load(reader) => reader.read(known),
+            Self::Traffic(reader) => reader.read().await,
             Self::Prometheus(reader) => reader.read().await,
         }
     }

@@ -4,7 +4,9 @@ use std::any::Any;
 
 use squall_model::event::LoadSample;
 use squall_model::id::ProcessRef;
+use squall_model::plan::Group;
 use squall_model::template::{Argv, Template};
+use squall_model::traffic::Via;
 
 /// What a run knows of itself and of its target.
 pub trait Surroundings {
@@ -24,10 +26,25 @@ pub trait Surroundings {
     /// `None`: no load is running.
     fn load_sample(&self, since: &mut LoadCursor) -> Option<LoadSample>;
 
+    /// The traffic of a service that is to be read; `None`: no proxy is known that would count it.
+    fn passing(&self, service: &str) -> Option<Passing> {
+        let _ = service;
+        None
+    }
+
     /// Variables for the programs that probes start, so that what a killed run leaves can be found.
     fn variables(&self) -> Vec<(String, String)> {
         Vec::new()
     }
+}
+
+/// A part of what passes through a proxy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Passing {
+    /// The proxy.
+    pub via: Via,
+    /// Which of its requests.
+    pub group: Group,
 }
 
 /// How far one measure has read the load. What it holds is the business of the [`Surroundings`].

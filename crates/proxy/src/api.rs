@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! GET  /proxies/{proxy}/connections      who is connected now
+//! GET  /proxies/{proxy}/traffic          requests that rules hit or spared: counts and latencies
 //! GET  /events[?proxy=NAME]              what happens from now on, as server-sent events
 //! ```
 
@@ -9,6 +10,7 @@ mod answer;
 mod connections;
 mod events;
 mod metrics;
+mod traffic;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -39,6 +41,7 @@ pub fn router(server: Server) -> Router {
         .route("/reset", post(reset))
         .route("/proxies/{proxy}", get(proxy).post(update).patch(update).delete(remove))
         .route("/proxies/{proxy}/connections", get(connections::list))
+        .route("/proxies/{proxy}/traffic", get(traffic::show))
         .route("/proxies/{proxy}/toxics", get(toxics).post(add_toxic))
         .route(
             "/proxies/{proxy}/toxics/{toxic}",

@@ -38,6 +38,11 @@ impl<T> DelayLine<T> {
         !self.waiting.is_empty() || self.latest.is_some_and(|latest| latest > now)
     }
 
+    /// When something that comes now leaves.
+    pub(crate) fn leaves_at(&self, now: Instant) -> Instant {
+        self.latest.map_or(now, |latest| latest.max(now))
+    }
+
     /// Puts a thing of so many bytes at the end.
     pub(crate) fn push(&mut self, now: Instant, bytes: usize, thing: T) {
         self.held += bytes + Self::ENTRY;

@@ -23,6 +23,7 @@ mod frame;
 mod input;
 mod output;
 mod stream;
+mod tickets;
 
 pub(crate) use self::connection::Connection;
 pub(crate) use self::frame::PREFACE;

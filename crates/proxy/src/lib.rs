@@ -37,6 +37,7 @@ mod document;
 mod event;
 mod gate;
 pub mod glob;
+pub mod groups;
 pub mod http;
 mod http2;
 mod inlet;

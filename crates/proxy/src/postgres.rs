@@ -24,6 +24,7 @@ mod rule;
 mod session;
 mod startup;
 mod statement;
+mod tickets;
 
 pub use encryption::encryption;
 pub use error::{ErrorReply, Severity};

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::groups::{Counts, Side};
 use crate::layer::Layer;
 use crate::rulebook::{Live as LiveRule, Rulebook};
 use crate::toxic::{Kind, Live};
@@ -158,6 +159,13 @@ impl Books {
     pub(crate) fn hits(&self, id: u64) -> Option<u64> {
         let http = self.http.hits(id).or_else(|| self.websocket.hits(id)).or_else(|| self.tls.hits(id));
         http.or_else(|| self.redis.hits(id)).or_else(|| self.postgres.hits(id))
+    }
+
+    /// What came of the requests of one group, in all protocols that have requests and answers.
+    pub(crate) fn counts(&self, side: Side) -> Counts {
+        let (http, redis, postgres) = (&self.http.book, &self.redis.book, &self.postgres.book);
+        let counts = [http.groups(), redis.groups(), postgres.groups()].map(|groups| groups.counts(side));
+        counts.into_iter().fold(Counts::default(), Counts::and)
     }
 
     /// What looks into a new connection.

@@ -20,6 +20,7 @@ mod rule;
 mod session;
 mod slot;
 mod special;
+mod tickets;
 
 pub use error::{Elsewhere, ErrorReply};
 pub use rule::{Attributes, Cut, CutWith, Drop, Rule};

@@ -2,6 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
+use std::time::Instant;
+
+use crate::groups::{Groups, Side, Ticket};
 
 /// A rule that is in force, with its counts.
 #[derive(Debug)]
@@ -59,34 +62,48 @@ impl<R> Live<R> {
     }
 }
 
-/// The rules in force, in their order. Clones are handles to the same book.
+/// The rules in force, in their order, and what came of the requests that they are about. Clones are handles to the same
+/// book.
 #[derive(Debug)]
-pub struct Rulebook<R>(Arc<RwLock<Page<R>>>);
+pub struct Rulebook<R> {
+    page: Arc<RwLock<Page<R>>>,
+    groups: Arc<Groups>,
+}
 
 /// The rules at one time.
 type Page<R> = Arc<[Arc<Live<R>>]>;
 
 impl<R> Clone for Rulebook<R> {
     fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        Self { page: Arc::clone(&self.page), groups: Arc::clone(&self.groups) }
     }
 }
 
 impl<R> Default for Rulebook<R> {
     fn default() -> Self {
-        Self(Arc::new(RwLock::new(Arc::new([]))))
+        Self { page: Arc::new(RwLock::new(Arc::new([]))), groups: Arc::default() }
     }
 }
 
 impl<R> Rulebook<R> {
     /// The rules now. Asked anew for every request, so that a change is in force at once.
     pub fn current(&self) -> Arc<[Arc<Live<R>>]> {
-        Arc::clone(&self.0.read().expect("nobody panics with the book in hand"))
+        Arc::clone(&self.page.read().expect("nobody panics with the book in hand"))
     }
 
     /// Replaces all rules at once. Waits for no connection.
     pub fn replace(&self, rules: Vec<Arc<Live<R>>>) {
-        *self.0.write().expect("nobody panics with the book in hand") = rules.into();
+        *self.page.write().expect("nobody panics with the book in hand") = rules.into();
+    }
+
+    /// What came of the requests that were hit, and of those that were spared.
+    pub fn groups(&self) -> &Groups {
+        &self.groups
+    }
+
+    /// A request of this group is under way since `asked`.
+    pub(crate) fn ticket(&self, side: Option<Side>, asked: Instant) -> Option<Ticket> {
+        side.map(|side| Ticket::new(&self.groups, side, asked))
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::sync::broadcast;
 
 use crate::address::Address;
 use crate::event::{Event, Events, What};
+use crate::groups::{Counts, Side};
 use crate::protocol::Protocol;
 use crate::proxy::{Plan, Proxy, View, of_network, same_network};
 use crate::refusal::Refusal;
@@ -347,6 +348,15 @@ impl Server {
         let proxies = self.lock();
         let proxy = proxies.get(proxy).ok_or(Refusal::ProxyNotFound)?;
         proxy.toxic(toxic).map(|live| proxy.traffic.hits(live))
+    }
+
+    /// What came of the requests of one group: those that rules hit, or those that they are about and spared.
+    ///
+    /// # Errors
+    /// There is no such proxy.
+    pub fn requests(&self, proxy: &str, side: Side) -> Result<Counts, Refusal> {
+        let proxies = self.lock();
+        proxies.get(proxy).map(|proxy| proxy.traffic.counts(side)).ok_or(Refusal::ProxyNotFound)
     }
 
     fn bring_alive(&self, proxy: &str, toxic: Toxic) -> Arc<Live> {

@@ -200,6 +200,11 @@ impl Toxic {
         Ok(changed)
     }
 
+    /// Whether it is a rule that may hit a request.
+    pub(crate) fn is_rule_with_hits(&self) -> bool {
+        matches!(self.kind, Kind::Rule(..)) && self.toxicity > 0.0
+    }
+
     /// As JSON, without secrets. What old clients do not know is there only where it was asked for.
     pub fn document(&self) -> Value {
         let mut object = Map::new();

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::address::Address;
 use crate::connection::{Count, Link};
 use crate::event::{Events, What};
+use crate::groups::{Counts, Side};
 use crate::layer::{Layer, Way};
 use crate::protocol::{self, Books, Protocol};
 use crate::toxic::Live;
@@ -143,6 +144,11 @@ impl Traffic {
     /// How often a toxic has hit: connections, requests where it is a rule, or datagrams.
     pub(crate) fn hits(&self, live: &Live) -> u64 {
         self.books.hits(live.id).unwrap_or_else(|| live.shared.hits())
+    }
+
+    /// What came of the requests that rules are about.
+    pub(crate) fn counts(&self, side: Side) -> Counts {
+        self.books.counts(side)
     }
 
     /// The connections now.

@@ -145,3 +145,35 @@ fn a_wrong_rule_is_refused_with_its_place() {
     }
     assert_eq!(rig.call("GET", "/proxies/p/toxics", &Value::Null).1, json!([]));
 }
+
+// E4: what is read off for the comparison of both groups.
+#[test]
+fn hit_and_spared_requests_are_shown_where_old_clients_never_look() {
+    let rig = Rig::new();
+    let body = json!({"name": "p", "upstream": http().to_string(), "protocol": "http"});
+    let at = rig.call("POST", "/proxies", &body).1["listen"].as_str().unwrap().parse().unwrap();
+    let mut client = connect(at);
+    let shown = |key: &str| {
+        let (status, page) = rig.call("GET", "/proxies/p/traffic", &Value::Null);
+        assert_eq!(status, 200, "{page}");
+        let of = |group: &str| page[group][key].clone();
+        (page["rules"].clone(), of("hit"), of("spared"))
+    };
+    get(&mut client, "/cart");
+    assert_eq!(shown("finished"), (json!(0), json!(0), json!(0)));
+    // Without any toxicity a rule hits nothing, and says what it is about.
+    rig.toxic(&json!({"name": "watch", "type": "http", "toxicity": 0, "attributes": {"path": "/cart", "answer": {"status": 503}}}));
+    assert_eq!(get(&mut client, "/cart").0, 200);
+    get(&mut client, "/else");
+    assert_eq!(shown("finished"), (json!(0), json!(0), json!(1)));
+    rig.toxic(&json!({"name": "half", "type": "http", "attributes": {"path": "/cart", "every": 2, "answer": {"status": 503}}}));
+    for _ in 0..4 {
+        get(&mut client, "/cart");
+    }
+    assert_eq!(shown("finished"), (json!(1), json!(2), json!(3)));
+    assert_eq!(shown("failed"), (json!(1), json!(2), json!(0)));
+    let (_, hit, spared) = shown("latency");
+    let sum = |rows: &Value| rows.as_array().unwrap().iter().map(|row| row[1].as_u64().unwrap()).sum::<u64>();
+    assert_eq!((sum(&hit), sum(&spared)), (2, 3));
+    assert_eq!(rig.call("GET", "/proxies/q/traffic", &Value::Null).0, 404);
+}

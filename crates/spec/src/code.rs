@@ -53,6 +53,7 @@ codes! {
     BadName "bad-name" "Names are made of letters, digits, `-`, `_` and `.`, begin with a letter or digit, and have at most 64 characters: they become parts of file names, options and instance names."
     UnknownService "unknown-service" "The target has no service of that name."
     EachElsewhere "each-elsewhere" "A measure with `each` is read for every instance of one service by itself. What it reads must belong to that instance: a process fact of the same service, or a probe whose texts name the instance with {name}, {own-port} or {pid}. Where one reading for the whole is needed, such a measure cannot stand."
+    NoControlGroup "no-control-group" "A measure of traffic compares the requests that a fault hits with those of the same kind that it spares. So there must be a fault on requests (`http`, `redis`, `postgres`) of that service, and it must spare some: give it `percent: 50 %`, `first` or `every`."
     UnknownMeasure "unknown-measure" "The steady state has no measure of that name."
     UnknownInstance "unknown-instance" "The service has no instance of that name right now. Instances are named after their service and numbered from 1, by start time: `worker-1`."
     NothingFound "nothing-found" "The target could not be surveyed: the service has no running process, so that the fault would hit nothing. Start the service, or correct how the target finds it. Nothing was touched."

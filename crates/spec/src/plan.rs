@@ -15,4 +15,5 @@ pub(crate) mod stage;
 pub(crate) mod target;
 pub(crate) mod text;
 pub(crate) mod traffic;
+pub(crate) mod traffic_measure;
 pub(crate) mod window;

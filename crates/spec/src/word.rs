@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde_json::{Value, json};
 use squall_model::fault::{Amount, PauseBy, Scope, Signal};
 use squall_model::load::HttpVersion;
-use squall_model::measure::{CgroupFact, Flow, Judged, LoadFigure, ProcessFact};
+use squall_model::measure::{CgroupFact, Flow, Judged, LoadFigure, ProcessFact, TrafficFigure};
 use squall_model::unit::{Bytes, Percent, Rate, Span, Unit, UnitError};
 
 use crate::code::Code;
@@ -188,6 +188,10 @@ words! {
     LoadFigure, "a figure of the load", {
         "error-rate" => LoadFigure::ErrorRate, "p50" => LoadFigure::P50, "p95" => LoadFigure::P95, "p99" => LoadFigure::P99,
         "rate" => LoadFigure::Rate, "in-flight" => LoadFigure::InFlight,
+    }
+    TrafficFigure, "a figure of the traffic", {
+        "error-rate" => TrafficFigure::ErrorRate, "p50" => TrafficFigure::P50, "p95" => TrafficFigure::P95,
+        "p99" => TrafficFigure::P99,
     }
     Unit, "a unit", {
         "number" => Unit::Number, "percent" => Unit::Percent, "%" => Unit::Percent, "seconds" => Unit::Seconds, "s" => Unit::Seconds,

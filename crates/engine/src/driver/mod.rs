@@ -14,6 +14,7 @@ mod hand;
 mod pressure;
 mod readings;
 mod roll;
+mod spared;
 mod start;
 mod surroundings;
 

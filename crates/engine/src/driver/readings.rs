@@ -8,6 +8,7 @@ use squall_model::event::{Offset, Reading};
 use squall_model::id::ProcessRef;
 use squall_model::measure::{CgroupFact, Measure, Outcome, Probe, ProcessFact};
 use squall_model::name::Name;
+use squall_model::plan::Group;
 use squall_probe::{Ledger, ProbeError, Prober};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
@@ -75,6 +76,11 @@ pub(super) fn start(run: &Rc<Run>) -> Readers {
         let times = times(begin + first, measure.every.0);
         let known = match (&measure.each, instance) {
             (Some(service), Some(instance)) => known.of_instance(service, instance),
+            (None, Some(name)) => {
+                let is_named = |group: &Group| group.of_traffic() == name;
+                let group = [Group::Hit, Group::Control].into_iter().find(is_named);
+                group.map_or_else(|| Rc::clone(&known), |group| known.of_group(group))
+            }
             _ => Rc::clone(&known),
         };
         let instance = instance.map(str::to_owned);
@@ -106,7 +112,7 @@ fn times(first: Instant, every: Duration) -> Interval {
 
 fn counts_since(measure: &Measure) -> bool {
     match &measure.probe {
-        Probe::Load(_) | Probe::Log { .. } => true,
+        Probe::Load(_) | Probe::Log { .. } | Probe::Traffic { .. } => true,
         Probe::Process { fact, .. } => *fact == ProcessFact::Cpu,
         Probe::Cgroup { fact, .. } => *fact == CgroupFact::Cpu,
         _ => false,
@@ -128,6 +134,7 @@ async fn read(
         }
     };
     let (name, instance) = (Name::from(measure.name.as_str()), instance.map(Name::from));
+    source.begin().await;
     loop {
         times.tick().await;
         let asked: Offset = run.now();
@@ -162,6 +169,13 @@ impl Source {
             return Ok(Self::OfProcess { known, last: None });
         }
         Prober::new(measure, known).map(Self::Fixed)
+    }
+
+    /// What counts since the reading before begins to count.
+    async fn begin(&mut self) {
+        if let Self::Fixed(prober) = self {
+            prober.begin().await;
+        }
     }
 
     async fn read(&mut self, measure: &Measure) -> Outcome {

@@ -15,7 +15,7 @@ use squall_model::unit::{Quantity, Span, Unit};
 use squall_probe::Prober;
 
 use super::surroundings::{Known, probe_mark};
-use super::{Run, pressure};
+use super::{Run, pressure, spared};
 use crate::machine::Input;
 use crate::reason::reason;
 use crate::supervisor::Supervisor;
@@ -62,6 +62,7 @@ async fn try_start(run: &Rc<Run>) -> Result<(), String> {
             wait_until_well(run, service, health).await?;
         }
     }
+    spared::watch(run).await?;
     if let Some(load) = &run.plan.load {
         pressure::start(run, load).await?;
     }

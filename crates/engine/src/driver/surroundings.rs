@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use squall_model::event::LoadSample;
 use squall_model::id::ProcessRef;
+use squall_model::plan::Group;
 use squall_model::target::{Find, Instance, Target};
 use squall_model::template::{Argv, Template};
-use squall_probe::{LoadCursor, Surroundings};
+use squall_probe::{LoadCursor, Passing, Surroundings};
 
 use super::Run;
 use super::pressure::Pressure;
@@ -18,6 +19,7 @@ use crate::supervisor::Supervisor;
 use crate::survey;
 
 /// A run as its probes see it.
+#[derive(Clone)]
 pub(super) struct Known {
     filling: Arc<Filling>,
     target: Target,
@@ -26,9 +28,11 @@ pub(super) struct Known {
     mark: String,
     roll: Roll,
     own: Option<Own>,
+    group: Option<Group>,
 }
 
 /// The instance that something is read for.
+#[derive(Clone)]
 struct Own {
     service: String,
     name: String,
@@ -44,20 +48,19 @@ impl Known {
             mark: probe_mark(run),
             roll: run.roll.clone(),
             own: None,
+            group: None,
         })
     }
 
     /// The same, as the probes of one instance see it: its service has no other.
     pub(super) fn of_instance(&self, service: &str, name: &str) -> Rc<Self> {
-        Rc::new(Self {
-            filling: Arc::clone(&self.filling),
-            target: self.target.clone(),
-            supervisor: self.supervisor.clone(),
-            pressure: self.pressure.clone(),
-            mark: self.mark.clone(),
-            roll: self.roll.clone(),
-            own: Some(Own { service: service.to_owned(), name: name.to_owned() }),
-        })
+        let own = Own { service: service.to_owned(), name: name.to_owned() };
+        Rc::new(Self { own: Some(own), ..self.clone() })
+    }
+
+    /// The same, as the probes of one group of the traffic see it.
+    pub(super) fn of_group(&self, group: Group) -> Rc<Self> {
+        Rc::new(Self { group: Some(group), ..self.clone() })
     }
 
     /// The living main process of the instance.
@@ -112,6 +115,11 @@ impl Surroundings for Known {
 
     fn load_sample(&self, since: &mut LoadCursor) -> Option<LoadSample> {
         self.pressure.sample(since)
+    }
+
+    fn passing(&self, service: &str) -> Option<Passing> {
+        let via = self.target.services.get(service)?.proxy.clone()?;
+        Some(Passing { via, group: self.group? })
     }
 
     fn variables(&self) -> Vec<(String, String)> {

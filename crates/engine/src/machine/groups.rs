@@ -76,16 +76,13 @@ pub(super) fn judge(hypothesis: &Hypothesis, plan: &Plan, stage: Option<u32>) ->
 
 /// The side of a measure that is judged while faults are on; `None`: there are no two sides.
 fn side(watch: &Watch, plan: &Plan, stage: Option<u32>) -> Option<Group> {
-    let service = watch.measure.each.as_ref().filter(|_| watch.measure.is_judged(Judged::During))?;
-    plan.group(service, watch.instance.as_ref()?, stage)
+    let measure = Some(&watch.measure).filter(|measure| measure.is_judged(Judged::During))?;
+    plan.side(measure, watch.instance.as_deref(), stage)
 }
 
 /// Whether instances of the control group are not as expected either, of every measure that is missing.
 pub(super) fn is_shared(missing: &[&Watch], plan: &Plan, stage: Option<u32>) -> bool {
-    let of = |watch: &Watch| {
-        let service = watch.measure.each.as_ref()?;
-        plan.group(service, watch.instance.as_ref()?, stage)
-    };
+    let of = |watch: &Watch| plan.side(&watch.measure, watch.instance.as_deref(), stage);
     let is_in_control = |watch: &&&Watch| of(watch) == Some(Group::Control);
     missing.iter().all(|watch| {
         of(watch).is_some()

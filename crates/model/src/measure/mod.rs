@@ -12,6 +12,7 @@ pub use self::expect::{Compare, Expect, Limit, NoBaseline};
 pub use self::outcome::Outcome;
 pub use self::probe::{
     CgroupFact, Header, HttpFact, HttpProbe, HttpRequest, LoadFigure, Login, Output, Probe, ProcessFact,
+    TrafficFigure,
 };
 
 /// One measure of the steady state.
@@ -79,6 +80,11 @@ pub struct Abort {
 }
 
 impl Measure {
+    /// Whether it is read of several things by themselves: of each instance, or of both groups of the traffic.
+    pub fn is_divided(&self) -> bool {
+        self.each.is_some() || matches!(self.probe, Probe::Traffic { .. })
+    }
+
     /// Whether the expectation counts in that phase.
     pub fn is_judged(&self, phase: Judged) -> bool {
         self.expect.is_some() && self.judged.contains(&phase)

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::template::{Argv, Template};
+use crate::traffic::Toxic;
 use crate::unit::Unit;
 
 /// How a measure is read.
@@ -53,6 +54,16 @@ pub enum Probe {
     },
     /// A figure of the built-in load since the reading before.
     Load(LoadFigure),
+    /// A figure of the requests that faults of a service are about, since the reading before. It is read of those that a
+    /// fault hits and of those that it spares, each by themselves: see [`Group::of_traffic`](crate::plan::Group::of_traffic).
+    Traffic {
+        /// The service behind the proxy.
+        service: String,
+        /// The figure.
+        read: TrafficFigure,
+        /// The toxics of its faults: which requests are counted. The proxy gets them without any toxicity before the baseline.
+        about: Vec<Toxic>,
+    },
     /// An instant query; exactly one series, or none (absent).
     Prometheus {
         /// Base address of the server.
@@ -169,6 +180,20 @@ pub enum CgroupFact {
     Pids,
     /// Processes killed for want of memory since the start of the run.
     OomKills,
+}
+
+/// Figures of the requests that pass through a proxy, each since the reading before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrafficFigure {
+    /// Share of finished requests that failed, in percent.
+    ErrorRate,
+    /// Median latency.
+    P50,
+    /// 95th percentile of latency.
+    P95,
+    /// 99th percentile of latency.
+    P99,
 }
 
 /// Figures of the built-in load, each since the reading before.

@@ -44,6 +44,11 @@ impl Answer {
         Ok(Self { status, headers, body, words: format!("answered {status}") })
     }
 
+    /// Whether it tells of a failure of the server: a status from 500, or one of gRPC that is not OK.
+    pub(crate) fn is_failure(&self) -> bool {
+        self.status >= 500 || self.headers.iter().any(|(name, value)| name == "grpc-status" && value != "0")
+    }
+
     /// Trailers only, as gRPC calls an answer without a message (grpc/doc/PROTOCOL-HTTP2.md).
     pub(crate) fn grpc(written: &GrpcAttributes) -> Result<Self, Mistake> {
         let status = code::grpc(&written.status, "grpc.status")?;

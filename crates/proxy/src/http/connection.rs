@@ -12,7 +12,7 @@ use super::body::{Framing, Kind};
 use super::exchange::{Answering, Asking, Cut, Exchange, Special, answering, own, rewritten};
 use super::head::{self, Collected, Collector, Look, Rewrite};
 use super::lane::{Lane, Pace};
-use super::plan;
+use super::plan::{self, Drawn};
 use super::request::Request;
 use super::rule::{Ending, Rule};
 use crate::layer::{Act, LIMIT, Layer, Way};
@@ -206,13 +206,18 @@ impl Connection {
             authority: None,
             fields: headers,
         };
-        let plan = plan::of(&self.rules, &request, acts);
+        let Drawn { plan, side } = plan::of(&self.rules, &request, acts);
+        let ticket = self.rules.ticket(side, now);
         if let Some(plan) = plan.as_ref().filter(|plan| plan.keeps_the_request()) {
             let closes = head::lists(headers, "connection", "close")
                 || (parsed.version == Some(0) && !head::lists(headers, "connection", "keep-alive"))
                 // Whether a body follows after all, nobody can know.
                 || head::lists(headers, "expect", "100-continue");
-            self.exchanges.push_back(Exchange::Own(own(plan, method == "HEAD", closes, now)));
+            let own = own(plan, method == "HEAD", closes, now);
+            if let (Some(ticket), Some(Ending::Answer(answer))) = (ticket, &plan.ending) {
+                ticket.answered(own.at, answer.is_failure());
+            }
+            self.exchanges.push_back(Exchange::Own(own));
             self.up = if closes {
                 Up::Ignored
             } else if framing.is_empty() {
@@ -251,7 +256,7 @@ impl Connection {
             _ if framing.is_empty() => Up::Head(Collector::default()),
             _ => Up::Body { framing, kept: true },
         };
-        self.exchanges.push_back(Exchange::Server(Asking { plan, special }));
+        self.exchanges.push_back(Exchange::Server(Asking { plan, ticket, special }));
         self.send(Way::Upstream, sent, now, acts);
     }
 
@@ -316,7 +321,11 @@ impl Connection {
         self.send(Way::Downstream, bytes, now, acts);
         let kept_something = matches!(self.up, Up::Body { kept: false, .. } | Up::Ignored)
             || self.exchanges.iter().any(|exchange| matches!(exchange, Exchange::Own(_)));
-        self.exchanges.clear();
+        for exchange in self.exchanges.drain(..) {
+            if let Exchange::Server(Asking { ticket: Some(ticket), .. }) = exchange {
+                ticket.forget();
+            }
+        }
         if kept_something {
             // A request that the server never saw can no longer be answered in its place.
             return self.finish(Act::Close, now, now, acts);
@@ -344,11 +353,14 @@ impl Connection {
         let empty = matches!(asking.special, Special::Head) || bodiless(status);
         let framing = if empty { Some(Framing::Length(0)) } else { head::framing_of_response(headers) };
         let Some(framing) = framing else { return self.raw(head, now, acts) };
-        let plan = asking.plan.take();
+        let (plan, ticket) = (asking.plan.take(), asking.ticket.take());
         let special = std::mem::replace(&mut asking.special, Special::Nothing);
         let at = plan.as_ref().map_or(now, |plan| now + plan.delay);
         if let Some(Ending::Reset(Point::Answer)) = plan.as_ref().and_then(|plan| plan.ending.as_ref()) {
             return self.finish(Act::Reset, at, now, acts);
+        }
+        if let Some(ticket) = ticket {
+            ticket.answered(at, status >= 500 || plan.as_ref().is_some_and(|plan| plan.breaks_off()));
         }
         let length = head::length(headers).flatten();
         let sent = match &plan {

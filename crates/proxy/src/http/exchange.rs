@@ -9,6 +9,7 @@ use super::body::Framing;
 use super::head::Rewrite;
 use super::plan::{Plan, Spoiler};
 use super::rule::{Body, Ending};
+use crate::groups::Ticket;
 use crate::layer::{Act, Way};
 use crate::websocket::Asked;
 
@@ -23,6 +24,8 @@ pub(crate) enum Exchange {
 /// A request that the server has.
 pub(crate) struct Asking {
     pub(crate) plan: Option<Box<Plan>>,
+    /// Its place in a group, until the head of its answer.
+    pub(crate) ticket: Option<Ticket>,
     /// What its answer can be besides an ordinary one.
     pub(crate) special: Special,
 }

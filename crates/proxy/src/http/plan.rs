@@ -9,6 +9,7 @@ use super::code;
 use super::lane::Pace;
 use super::request::{Fields, Request};
 use super::rule::{Body, Ending, Rule};
+use crate::groups::Side;
 use crate::layer::{Act, Hit};
 use crate::rulebook::{Live, Rulebook};
 
@@ -26,22 +27,33 @@ pub(crate) struct Plan {
     pub(crate) rules: Vec<Arc<Live<Rule>>>,
 }
 
-/// Asks all rules about a request; `None` when none hits. What hits is told.
+/// What rules make of a request.
+#[derive(Debug, Default)]
+pub(crate) struct Drawn {
+    /// `None` when none hits.
+    pub(crate) plan: Option<Box<Plan>>,
+    /// Its group; `None` when no rule is about it.
+    pub(crate) side: Option<Side>,
+}
+
+/// Asks all rules about a request. What hits is told.
 pub(crate) fn of<F: Fields + ?Sized>(
     book: &Rulebook<Rule>,
     request: &Request<'_, F>,
     acts: &mut Vec<Act>,
-) -> Option<Box<Plan>> {
-    let mut plan: Option<Box<Plan>> = None;
+) -> Drawn {
+    let Drawn { mut plan, mut side } = Drawn::default();
     for live in book.current().iter() {
         if !live.rule.matches(request) {
             continue;
         }
+        side.get_or_insert(Side::Spared);
         let (number, chance) = live.draw();
         if !live.rule.share.takes(number, chance) {
             continue;
         }
         live.hit();
+        side = Some(Side::Hit);
         let done = plan.get_or_insert_default().add(live, chance);
         acts.push(Act::Hit(Hit { rule: live.name.clone(), what: request.words(), done }));
         // An own answer ends the matter: the rules after it would have nothing to act on.
@@ -49,7 +61,7 @@ pub(crate) fn of<F: Fields + ?Sized>(
             break;
         }
     }
-    plan
+    Drawn { plan, side }
 }
 
 impl Plan {
@@ -116,6 +128,11 @@ impl Plan {
     /// Whether the server never sees the request.
     pub(crate) fn keeps_the_request(&self) -> bool {
         matches!(self.ending, Some(Ending::Answer(_) | Ending::Goaway(_) | Ending::Reset(Point::Request)))
+    }
+
+    /// Whether what the client gets is a failure, whatever the server answers: the connection or stream ends too early.
+    pub(crate) fn breaks_off(&self) -> bool {
+        matches!(self.ending, Some(Ending::Reset(_) | Ending::Goaway(_) | Ending::Truncate(_)))
     }
 
     /// Whether the request's headers are changed.

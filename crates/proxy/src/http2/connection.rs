@@ -11,9 +11,10 @@ use super::frame::{self, Head};
 use super::input::{Block, Fate, Input, State};
 use super::output::Output;
 use super::stream::{Stream, edit, value};
-use crate::http::plan;
+use super::tickets::Tickets;
+use crate::http::plan::{self, Drawn};
 use crate::http::request::Request;
-use crate::http::rule::Rule;
+use crate::http::rule::{Ending, Rule};
 use crate::layer::{Act, LIMIT, Layer, Way};
 use crate::rulebook::Rulebook;
 
@@ -34,6 +35,7 @@ pub(crate) struct Connection {
     pub(super) to_client: Output,
     /// The streams that rules hit.
     pub(super) streams: BTreeMap<u32, Stream>,
+    pub(super) tickets: Tickets,
     /// Streams of which the server must hear no more: it does not know them, or they were reset.
     pub(super) unheard: BTreeSet<u32>,
     /// Streams of which the client must hear no more.
@@ -79,6 +81,7 @@ impl Connection {
             to_server: Output::new(Way::Upstream),
             to_client: Output::new(Way::Downstream),
             streams: BTreeMap::new(),
+            tickets: Tickets::default(),
             unheard: BTreeSet::new(),
             unwanted: BTreeSet::new(),
             window: 65_535,
@@ -312,6 +315,7 @@ impl Connection {
     }
 
     fn reset(&mut self, way: Way, stream: u32, code: u32, whole: &Bytes, now: Instant, acts: &mut Vec<Act>) {
+        self.tickets.reset(stream);
         match way {
             Way::Upstream => {
                 self.streams.remove(&stream);
@@ -397,7 +401,8 @@ impl Connection {
                 authority: value(&fields, b":authority"),
                 fields: &fields[..],
             };
-            let plan = plan::of(&self.rules, &request, acts);
+            let Drawn { plan, side } = plan::of(&self.rules, &request, acts);
+            let mut ticket = self.rules.ticket(side, now);
             let head_only = method == b"HEAD";
             if let Some(plan) = plan {
                 let keeps = plan.keeps_the_request();
@@ -409,6 +414,11 @@ impl Connection {
                 }
                 let mut followed = Stream::new(plan, self.stream_window, block.end_stream);
                 if keeps {
+                    if let (Some(ticket), Some(Ending::Answer(answer))) =
+                        (ticket.take(), &followed.plan.ending)
+                    {
+                        ticket.answered(now + followed.plan.delay, answer.is_failure());
+                    }
                     followed.own(head_only, now);
                 }
                 self.streams.insert(stream, followed);
@@ -417,6 +427,9 @@ impl Connection {
                     return self.requests.part();
                 }
             }
+            if let Some(ticket) = ticket {
+                self.tickets.asked(stream, ticket);
+            }
         }
         self.forward(Way::Upstream, block, &fields, acts);
     }
@@ -424,6 +437,12 @@ impl Connection {
     /// The server's headers.
     fn answer(&mut self, block: Block, fields: Vec<Field>, now: Instant, acts: &mut Vec<Act>) {
         let stream = block.stream;
+        if block.promised.is_none() {
+            let plan = self.streams.get(&stream).map(|followed| &followed.plan);
+            let at = plan.map_or(now, |plan| now + plan.delay);
+            let breaks = plan.is_some_and(|plan| plan.breaks_off());
+            self.tickets.headers(stream, &fields, block.end_stream, at, breaks);
+        }
         if self.unwanted.contains(&stream) {
             return self.answers.part();
         }
@@ -475,6 +494,7 @@ impl Connection {
         if untouched {
             let stalled = std::mem::take(&mut self.stalled).freeze();
             self.leave(Mode::Raw);
+            self.tickets.forget();
             let (up, down) = (self.from_client.take(), self.from_server.take());
             for (way, bytes) in [(Way::Upstream, up), (Way::Downstream, down), (Way::Downstream, stalled)] {
                 acts.extend((!bytes.is_empty()).then_some(Act::Send(way, bytes)));

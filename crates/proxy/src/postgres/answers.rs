@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 
 use super::message::{Header, LONGEST, header, hold, joined, text};
+use super::tickets::Tickets;
 use crate::delay_line::DelayLine;
+use crate::groups::Ticket;
 use crate::layer::{Act, LIMIT, Way};
 
 /// Something that the server will refuse, and what is said for it.
@@ -58,6 +60,7 @@ pub(super) struct Answers {
     /// Whether the connection is reset at the next reply.
     cut: bool,
     row_delay: Duration,
+    tickets: Tickets,
     line: DelayLine<Step>,
 }
 
@@ -75,6 +78,7 @@ impl Answers {
             ready: 0,
             cut: false,
             row_delay: Duration::ZERO,
+            tickets: Tickets::default(),
             line: DelayLine::default(),
         }
     }
@@ -101,6 +105,15 @@ impl Answers {
         self.asked += 1;
     }
 
+    /// The server got a statement that a rule is about; it is answered when the server is ready next.
+    pub(super) fn watch(&mut self, ticket: Ticket) {
+        if self.is_raw() {
+            ticket.forget();
+        } else {
+            self.tickets.asked(self.asked + 1, ticket);
+        }
+    }
+
     /// The next reply is not given: the connection is reset instead.
     pub(super) fn cut_next(&mut self) {
         self.cut = true;
@@ -124,6 +137,7 @@ impl Answers {
     }
 
     pub(super) fn pass_unseen(&mut self) {
+        self.tickets.forget();
         if !matches!(self.stage, Stage::Silent) {
             self.stage = Stage::Raw;
         }
@@ -189,6 +203,7 @@ impl Answers {
                     let (kind, length) = match header(&bytes[at..]) {
                         Header::More => break,
                         Header::Foreign => {
+                            self.tickets.forget();
                             self.stage = Stage::Raw;
                             continue;
                         }
@@ -199,6 +214,9 @@ impl Answers {
                         self.step(Step::Reset, 0, now, acts);
                         self.stage = Stage::Silent;
                         return false;
+                    }
+                    if kind == b'E' {
+                        self.tickets.failed();
                     }
                     let ours = self.may_be_ours(kind) && length <= LONGEST as u64;
                     if ours {
@@ -217,6 +235,7 @@ impl Answers {
                     }
                     if kind == b'Z' {
                         self.ready += 1;
+                        self.tickets.ready(self.ready, self.line.leaves_at(now));
                         // In a failed pipeline the server skips what we sent, so its refusal never comes.
                         self.refusals.retain(|(ready, _)| *ready > self.ready);
                     }

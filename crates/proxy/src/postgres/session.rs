@@ -15,6 +15,7 @@ use super::rule::{Cut, Effect, Rule, Who};
 use super::startup::{Startup, startup};
 use super::statement::{Named, Statement};
 use crate::delay_line::DelayLine;
+use crate::groups::{Side, Ticket};
 use crate::layer::{Act, Hit, LIMIT, Layer, Way};
 use crate::rulebook::{Live, Rulebook};
 
@@ -70,6 +71,7 @@ enum Step {
     Send(Bytes),
     Refused(Refusal),
     AskedForReady,
+    Watch(Ticket),
     /// The session ends with this error before it has begun.
     End(Bytes),
     SlowRows(Duration),
@@ -152,9 +154,9 @@ impl Session {
                         self.send(bytes.slice(from..at), now, acts);
                         from = at;
                         self.stage = Stage::Message;
+                        let fate = self.judge(&rules, &Statement::connect(), None, now, acts);
                         self.step(Step::AskedForReady, 0, now, acts);
-                        let statement = Statement::connect();
-                        (length, self.judge(&rules, &statement, None, now, acts))
+                        (length, fate)
                     }
                 },
                 Stage::Message => {
@@ -255,14 +257,23 @@ impl Session {
         now: Instant,
         acts: &mut Vec<Act>,
     ) -> Fate {
+        let mut side = None;
         let hit = rules.iter().find_map(|rule| {
             if !rule.rule.is_about(statement, &self.who) {
                 return None;
             }
+            side.get_or_insert(Side::Spared);
             let (number, chance) = rule.draw();
             rule.rule.share.takes(number, chance).then_some((rule, chance))
         });
-        let Some((rule, drawn)) = hit else { return Fate::Pass };
+        if hit.is_some() {
+            side = Some(Side::Hit);
+        }
+        let ticket = self.book.ticket(side, now);
+        let Some((rule, drawn)) = hit else {
+            self.watch(ticket, now, acts);
+            return Fate::Pass;
+        };
         let pause = rule.rule.pause.drawn(drawn);
         if !pause.is_zero() {
             self.line.not_before(now + pause);
@@ -270,6 +281,7 @@ impl Session {
         rule.hit();
         let done = done(&rule.rule, pause);
         acts.push(Act::Hit(Hit { rule: rule.name.clone(), what: statement.word.clone(), done }));
+        self.watch(ticket, now, acts);
         match &rule.rule.effect {
             Effect::Pass => {
                 if !rule.rule.row_delay.is_zero() {
@@ -296,6 +308,12 @@ impl Session {
                 }
                 Fate::LeaveOut
             }
+        }
+    }
+
+    fn watch(&mut self, ticket: Option<Ticket>, now: Instant, acts: &mut Vec<Act>) {
+        if let Some(ticket) = ticket {
+            self.step(Step::Watch(ticket), 0, now, acts);
         }
     }
 
@@ -351,6 +369,7 @@ impl Session {
             Step::Send(bytes) => acts.push(Act::Send(Way::Upstream, bytes)),
             Step::Refused(refusal) => self.answers.refused(refusal),
             Step::AskedForReady => self.answers.asked_for_ready(),
+            Step::Watch(ticket) => self.answers.watch(ticket),
             Step::End(error) => self.answers.end_with(error, now, acts),
             Step::SlowRows(delay) => self.answers.slow_rows(delay),
             Step::CutReply => self.answers.cut_next(),

@@ -1,11 +1,14 @@
 //! The server's replies, counted against the commands, and our own in their place.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::frame::{Frame, Scanned};
 use super::rule::{Cut, CutWith};
+use super::tickets::Tickets;
+use crate::groups::Ticket;
 use crate::layer::{Act, Way};
 
 /// What comes for one command, or for several that are alike.
@@ -70,6 +73,7 @@ enum Mood {
 #[derive(Debug)]
 pub(super) struct Replies {
     expected: VecDeque<Expected>,
+    tickets: Tickets,
     /// What the entries and their bytes cost.
     held: usize,
     frame: Frame,
@@ -89,6 +93,7 @@ impl Replies {
     pub(super) fn new() -> Self {
         Self {
             expected: VecDeque::new(),
+            tickets: Tickets::default(),
             held: 0,
             frame: Frame::one(),
             fate: Fate::Pass,
@@ -113,14 +118,17 @@ impl Replies {
     pub(super) fn pass_unseen(&mut self) {
         self.mood = Mood::Raw;
         self.expected.clear();
+        self.tickets.forget();
         self.held = 0;
     }
 
     /// A command went to the server, or was answered by us.
-    pub(super) fn expect(&mut self, expected: Expected) {
+    pub(super) fn expect(&mut self, expected: Expected, ticket: Option<Ticket>) {
         if self.is_raw() && !expected.is_ours() {
+            ticket.into_iter().for_each(Ticket::forget);
             return;
         }
+        self.tickets.asked(ticket);
         if let (Some(Expected::Replies(before)), Expected::Replies(more)) =
             (self.expected.back_mut(), &expected)
         {
@@ -145,19 +153,24 @@ impl Replies {
     }
 
     /// Gives what is ours and whose turn it is.
-    pub(super) fn settle(&mut self, acts: &mut Vec<Act>) {
+    pub(super) fn settle(&mut self, now: Instant, acts: &mut Vec<Act>) {
         if self.mood == Mood::Silent || !(self.frame.is_new() || self.is_raw()) {
             return;
         }
         while self.ours_is_next() {
             match self.pop() {
-                Some(Expected::Own(bytes)) => acts.push(Act::Send(Way::Downstream, bytes)),
+                Some(Expected::Own(bytes)) => {
+                    self.tickets.answered(now, bytes.starts_with(b"-"));
+                    acts.push(Act::Send(Way::Downstream, bytes));
+                }
                 Some(Expected::Close) => {
+                    self.tickets.lost();
                     self.mood = Mood::Silent;
                     acts.push(Act::Close);
                     return;
                 }
                 _ => {
+                    self.tickets.lost();
                     self.mood = Mood::Silent;
                     return;
                 }
@@ -166,7 +179,7 @@ impl Replies {
     }
 
     /// Bytes of the server.
-    pub(super) fn received(&mut self, bytes: &Bytes, acts: &mut Vec<Act>) {
+    pub(super) fn received(&mut self, bytes: &Bytes, now: Instant, acts: &mut Vec<Act>) {
         // What passes and has not been sent.
         let mut from = 0;
         let mut at = 0;
@@ -191,6 +204,7 @@ impl Replies {
                 Scanned::Broken => {
                     self.mood = Mood::Raw;
                     self.expected.retain(Expected::is_ours);
+                    self.tickets.forget();
                     self.held = self.expected.iter().map(Self::cost).sum();
                     break;
                 }
@@ -220,19 +234,19 @@ impl Replies {
             }
             at = upto;
             if ended {
-                let own = self.ended();
+                let own = self.ended(now);
                 self.frame = Frame::one();
                 if own.is_some() || self.ours_is_next() {
                     send(from, at, acts);
                     from = at;
                     acts.extend(own.map(|own| Act::Send(Way::Downstream, own)));
-                    self.settle(acts);
+                    self.settle(now, acts);
                 }
             }
         }
         send(from, bytes.len(), acts);
         if self.is_raw() {
-            self.settle(acts);
+            self.settle(now, acts);
         }
     }
 
@@ -250,8 +264,9 @@ impl Replies {
     }
 
     /// A frame has ended: whose was it? Gives the bytes that stand for it.
-    fn ended(&mut self) -> Option<Bytes> {
+    fn ended(&mut self, now: Instant) -> Option<Bytes> {
         if self.fate == Fate::Swallow {
+            self.tickets.answered(now, true);
             return match self.pop() {
                 Some(Expected::Instead(bytes)) => Some(bytes),
                 _ => None,
@@ -264,7 +279,7 @@ impl Replies {
             if let Some((topic, count)) = self.subscription() {
                 self.as_lists = kind == b'*';
                 self.subscribed[topic as usize] = count;
-                self.line(topic, count);
+                self.line(topic, count, now);
                 return None;
             }
             if kind == b'>' || matches!(self.frame.word(), b"message" | b"pmessage" | b"smessage") {
@@ -273,6 +288,9 @@ impl Replies {
         }
         if self.monitoring && kind == b'+' && self.frame.word().first().is_some_and(u8::is_ascii_digit) {
             return None;
+        }
+        if !self.expected.is_empty() {
+            self.tickets.answered(now, matches!(kind, b'-' | b'!'));
         }
         match self.expected.front_mut() {
             Some(Expected::Replies(left)) if *left > 1 => *left -= 1,
@@ -314,18 +332,18 @@ impl Replies {
     }
 
     /// A line about subscriptions has come, after which there are so many of them.
-    fn line(&mut self, about: Topic, count: i64) {
-        match self.expected.front_mut() {
+    fn line(&mut self, about: Topic, count: i64, now: Instant) {
+        let complete = match self.expected.front_mut() {
             Some(Expected::Lines { topic, left }) if *topic == about => {
                 *left -= 1;
-                if *left == 0 {
-                    self.pop();
-                }
+                *left == 0
             }
-            Some(Expected::AllLines(topic)) if *topic == about && count == 0 => {
-                self.pop();
-            }
-            _ => {}
+            Some(Expected::AllLines(topic)) => *topic == about && count == 0,
+            _ => false,
+        };
+        if complete {
+            self.tickets.answered(now, false);
+            self.pop();
         }
     }
 }

@@ -14,6 +14,7 @@ use super::replies::{Expected, Replies};
 use super::rule::{About, Drop, Effect, Rule};
 use super::special::Special;
 use crate::delay_line::DelayLine;
+use crate::groups::{Side, Ticket};
 use crate::layer::{Act, Hit, LIMIT, Layer, Way};
 use crate::rulebook::{Live, Rulebook};
 
@@ -27,6 +28,7 @@ pub fn session(book: Rulebook<Rule>, client: Option<IpAddr>) -> Box<dyn Layer> {
         held: BytesMut::new(),
         line: DelayLine::default(),
         replies: Replies::new(),
+        ticket: None,
         answers: Answers::On,
         transaction: false,
     })
@@ -41,6 +43,8 @@ struct Session {
     held: BytesMut,
     line: DelayLine<Step>,
     replies: Replies,
+    /// Of the command that is looked at, until it is known what will come for it.
+    ticket: Option<Ticket>,
     answers: Answers,
     /// Between MULTI and EXEC.
     transaction: bool,
@@ -75,7 +79,7 @@ enum Answers {
 /// What is done in its turn.
 enum Step {
     Send(Bytes),
-    Expect(Expected),
+    Expect(Expected, Option<Ticket>),
     End,
 }
 
@@ -83,7 +87,7 @@ impl Layer for Session {
     fn received(&mut self, way: Way, bytes: Bytes, now: Instant, acts: &mut Vec<Act>) {
         match way {
             Way::Upstream => self.commands(bytes, now, acts),
-            Way::Downstream => self.replies.received(&bytes, acts),
+            Way::Downstream => self.replies.received(&bytes, now, acts),
         }
     }
 
@@ -106,7 +110,7 @@ impl Layer for Session {
         while let Some(step) = self.line.pop(now) {
             self.carry_out(step, acts);
         }
-        self.replies.settle(acts);
+        self.replies.settle(now, acts);
     }
 
     fn wants(&self, way: Way) -> bool {
@@ -140,12 +144,13 @@ impl Session {
                         Reading::Head(length, left) => {
                             let head = std::mem::take(&mut self.head);
                             let command = head.command(rest);
-                            let hit = if rules.is_empty() || self.replies.is_raw() {
-                                None
+                            let drawn = if rules.is_empty() || self.replies.is_raw() {
+                                Drawn::default()
                             } else {
-                                hit(&command, &rules, self.client)
+                                drawn(&command, &rules, self.client)
                             };
-                            let fate = match hit {
+                            self.ticket = self.book.ticket(drawn.side, now);
+                            let fate = match drawn.hit {
                                 None => {
                                     self.forwarded(&command, now, acts);
                                     Fate::Pass
@@ -156,6 +161,8 @@ impl Session {
                                     self.hit(rule, drawn, &command, now, acts)
                                 }
                             };
+                            // Nothing comes for it.
+                            self.ticket.take().into_iter().for_each(Ticket::forget);
                             self.head = head;
                             at += length;
                             if fate == Fate::LeaveOut {
@@ -195,7 +202,7 @@ impl Session {
             drop(bytes);
             self.held = rest.try_into_mut().unwrap_or_else(|rest| BytesMut::from(&rest[..]));
         }
-        self.replies.settle(acts);
+        self.replies.settle(now, acts);
     }
 
     /// A command goes to the server: notes what will come for it.
@@ -349,7 +356,8 @@ impl Session {
     }
 
     fn expect(&mut self, expected: Expected, now: Instant, acts: &mut Vec<Act>) {
-        self.step(Step::Expect(expected), 0, now, acts);
+        let ticket = self.ticket.take();
+        self.step(Step::Expect(expected, ticket), 0, now, acts);
     }
 
     fn send(&mut self, bytes: Bytes, now: Instant, acts: &mut Vec<Act>) {
@@ -370,7 +378,7 @@ impl Session {
     fn carry_out(&mut self, step: Step, acts: &mut Vec<Act>) {
         match step {
             Step::Send(bytes) => acts.push(Act::Send(Way::Upstream, bytes)),
-            Step::Expect(expected) => self.replies.expect(expected),
+            Step::Expect(expected, ticket) => self.replies.expect(expected, ticket),
             Step::End => acts.push(Act::End(Way::Upstream)),
         }
     }
@@ -394,17 +402,26 @@ fn wanted(command: &Command<'_>, rules: &[Arc<Live<Rule>>], client: Option<IpAdd
     wanted
 }
 
-/// The first rule that hits the command, and the chance that was drawn for it.
-fn hit<'a>(
-    command: &Command<'_>,
-    rules: &'a [Arc<Live<Rule>>],
-    client: Option<IpAddr>,
-) -> Option<(&'a Live<Rule>, f64)> {
-    rules.iter().find_map(|rule| {
+/// What the rules make of a command.
+#[derive(Default)]
+struct Drawn<'a> {
+    /// The first rule that hits it, and the chance that was drawn for it.
+    hit: Option<(&'a Live<Rule>, f64)>,
+    /// Its group; `None` when no rule is about it.
+    side: Option<Side>,
+}
+
+fn drawn<'a>(command: &Command<'_>, rules: &'a [Arc<Live<Rule>>], client: Option<IpAddr>) -> Drawn<'a> {
+    let mut side = None;
+    for rule in rules {
         if !matches!(rule.rule.about(command, client), About::Yes | About::YesWithKeyAt(_)) {
-            return None;
+            continue;
         }
         let (number, chance) = rule.draw();
-        rule.rule.share.takes(number, chance).then_some((&**rule, chance))
-    })
+        if rule.rule.share.takes(number, chance) {
+            return Drawn { hit: Some((&**rule, chance)), side: Some(Side::Hit) };
+        }
+        side = Some(Side::Spared);
+    }
+    Drawn { hit: None, side }
 }

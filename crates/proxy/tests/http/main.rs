@@ -3,6 +3,7 @@
 
 mod curl;
 mod faults;
+mod groups;
 mod grpc;
 mod nginx;
 mod origin;

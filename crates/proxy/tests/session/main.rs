@@ -1,6 +1,7 @@
 //! Sessions without sockets: any bytes in any chunks, and what becomes of them.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod groups;
 mod pages;
 mod postgres;
 mod redis;

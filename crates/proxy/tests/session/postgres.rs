@@ -20,41 +20,41 @@ fn begun(rules: &[&str]) -> Wire {
     wire
 }
 
-fn startup() -> Vec<u8> {
+pub(crate) fn startup() -> Vec<u8> {
     let body = b"\0\x03\0\0user\0app\0database\0shop\0\0";
     [&(body.len() as u32 + 4).to_be_bytes()[..], body].concat()
 }
 
-fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+pub(crate) fn message(kind: u8, body: &[u8]) -> Vec<u8> {
     [&[kind], &(body.len() as u32 + 4).to_be_bytes()[..], body].concat()
 }
 
-fn query(sql: &str) -> Vec<u8> {
+pub(crate) fn query(sql: &str) -> Vec<u8> {
     message(b'Q', format!("{sql}\0").as_bytes())
 }
 
-fn parse(name: &str, sql: &str) -> Vec<u8> {
+pub(crate) fn parse(name: &str, sql: &str) -> Vec<u8> {
     message(b'P', format!("{name}\0{sql}\0\0\0").as_bytes())
 }
 
-fn bind(portal: &str, name: &str) -> Vec<u8> {
+pub(crate) fn bind(portal: &str, name: &str) -> Vec<u8> {
     message(b'B', format!("{portal}\0{name}\0\0\0\0\0\0\0").as_bytes())
 }
 
-fn execute(portal: &str) -> Vec<u8> {
+pub(crate) fn execute(portal: &str) -> Vec<u8> {
     message(b'E', format!("{portal}\0\0\0\0\0").as_bytes())
 }
 
-fn ready(status: u8) -> Vec<u8> {
+pub(crate) fn ready(status: u8) -> Vec<u8> {
     message(b'Z', &[status])
 }
 
-fn error(code: &str, said: &str) -> Vec<u8> {
+pub(crate) fn error(code: &str, said: &str) -> Vec<u8> {
     message(b'E', format!("SERROR\0C{code}\0M{said}\0\0").as_bytes())
 }
 
 /// The word that stands in what the server gets to refuse.
-fn token(bytes: &[u8]) -> String {
+pub(crate) fn token(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let from = text.rfind("squall_fault_").unwrap();
     text[from..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect()

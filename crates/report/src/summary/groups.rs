@@ -1,4 +1,4 @@
-//! The instances that were hit beside the untouched ones: whether the fault is to blame.
+//! The instances, or requests, that were hit beside the untouched ones: whether the fault is to blame.
 
 use serde::Serialize;
 use squall_model::event::{Blame, EventKind, Misses};
@@ -12,7 +12,8 @@ use super::contrast::signed;
 use super::periods::Period;
 use super::series::Series;
 
-/// The instances that were hit beside the untouched ones, by one measure that is read for each.
+/// The instances that were hit beside the untouched ones, by one measure that is read for each; or the two groups of the
+/// traffic, `hit` and `spared`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct GroupsSummary {
@@ -51,12 +52,12 @@ impl GroupsSummary {
     /// `None` for a measure that is read as a whole, or where there are no two groups.
     pub(super) fn of(record: &Record, measure: &Measure, series: &Series) -> Option<Self> {
         let plan = &record.start.plan;
-        let service = measure.each.as_deref()?;
         let stage = plan.stages.len().checked_sub(1).map(|last| last as u32);
-        let instances = plan.inventory.services.get(service)?;
+        let read = plan.series().into_iter().filter(|(read, _)| read.name == measure.name);
+        let names: Vec<&str> = read.filter_map(|(_, name)| name).collect();
         let of = |group: Group| -> Vec<String> {
-            let names = instances.iter().map(|instance| &instance.name);
-            names.filter(|name| plan.group(service, name, stage) == Some(group)).cloned().collect()
+            let of_group = names.iter().filter(|name| plan.side(measure, Some(name), stage) == Some(group));
+            of_group.map(|name| (*name).to_owned()).collect()
         };
         let (hit, control) = (of(Group::Hit), of(Group::Control));
         if hit.is_empty() || control.is_empty() {
@@ -76,8 +77,9 @@ impl GroupsSummary {
         let sentence = match net.net.effect() {
             None => format!("{}: {}", measure.name, net.net),
             Some(effect) => format!(
-                "{}: the instances that were hit changed by {} more than the untouched ones (95 % interval {} to {})",
+                "{}: the {} that were hit changed by {} more than the untouched ones (95 % interval {} to {})",
                 measure.name,
+                if measure.each.is_some() { "instances" } else { "requests" },
                 signed(quantity(effect.shift)),
                 quantity(effect.low),
                 quantity(effect.high),

@@ -51,7 +51,7 @@ pub struct MeasureSummary {
     pub contrast_after: Option<Contrast>,
     /// The clearest change of level after the last undo; `None` where there was none that could be told from chance.
     pub settled: Option<Settled>,
-    /// The instances that were hit beside the untouched ones, of a measure that is read for each.
+    /// The instances that were hit beside the untouched ones, of a measure that is read for each; or the requests.
     pub groups: Option<GroupsSummary>,
     /// Whether it was as expected.
     pub standing: Standing,
@@ -310,6 +310,7 @@ fn kind(probe: &Probe) -> &'static str {
         Probe::Log { .. } => "log",
         Probe::Queue { .. } => "queue",
         Probe::Load(_) => "load",
+        Probe::Traffic { .. } => "traffic",
         Probe::Prometheus { .. } => "prometheus",
     }
 }

@@ -76,9 +76,8 @@ impl Series {
             let measure = &plan.measures[at];
             let place = reading.instance.as_deref().map(|instance| {
                 let known = instances.entry((at, instance)).or_insert_with(|| {
-                    let service = measure.each.as_deref().unwrap_or_default();
                     let stage = plan.stages.len().checked_sub(1).map(|last| last as u32);
-                    (0, plan.group(service, instance, stage).map_or(2, |group| group as usize))
+                    (0, plan.side(measure, Some(instance), stage).map_or(2, |group| group as usize))
                 });
                 known.0 += 1;
                 *known

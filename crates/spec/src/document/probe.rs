@@ -1,7 +1,7 @@
 //! Probes, as they are written.
 
 use serde_json::{Value, json};
-use squall_model::measure::{CgroupFact, LoadFigure, ProcessFact};
+use squall_model::measure::{CgroupFact, LoadFigure, ProcessFact, TrafficFigure};
 use squall_model::unit::Unit;
 
 use crate::code::Code;
@@ -14,7 +14,7 @@ use crate::word::{Method, Words};
 document! {
     /// How something is read.
     struct ProbeDocument
-        one_of("a probe": "http", "tcp", "command", "process", "cgroup", "log", "queue", "load", "prometheus")
+        one_of("a probe": "http", "tcp", "command", "process", "cgroup", "log", "queue", "load", "traffic", "prometheus")
         later(
             "redis" => "read it with a program: `command: { run: [redis-cli, llen, jobs], read: number }`",
             "sql" => "read it with a program: `command: { run: [psql, -Atc, \"select count(*) from jobs\"], read: number }`",
@@ -37,6 +37,8 @@ document! {
         queue: optional At<String>,
         /// A figure of the built-in load.
         load: optional At<LoadFigure>,
+        /// A figure of the requests that faults of a service are about, read of those that are hit and those that are spared.
+        traffic: optional TrafficProbeDocument,
         /// PromQL with one series as its answer, or none; or a mapping with more.
         prometheus: optional OrText<PrometheusDocument>,
         /// With `http`, what of the answer is read: `status`, `latency`, `{ json: PATH }` or `{ matches: REGEX }`. The status where nothing is said.
@@ -109,6 +111,17 @@ document! {
         path: required At<String>,
         /// `cpu` (percent of one core), `memory` (bytes), `pids` or `oom-kills`.
         fact: required CgroupFact,
+    }
+}
+
+document! {
+    /// A figure of the requests that pass through the proxy of a service and that its faults are about. It is read in two
+    /// groups: the requests that a fault hits, and those that `percent`, `first` or `every` spare.
+    struct TrafficProbeDocument {
+        /// The service, which has a proxy.
+        service: required At<String>,
+        /// `error-rate`, `p50`, `p95` or `p99`, of the requests that ended since the reading before.
+        read: required TrafficFigure,
     }
 }
 

@@ -23,7 +23,7 @@ use crate::plan::measure::{EVERY, Planned, measures};
 use crate::plan::probe::Surroundings;
 use crate::plan::stage::stages;
 use crate::plan::target::{Environment, Known, Parts, Presence, count, ports, target};
-use crate::plan::text;
+use crate::plan::{text, traffic_measure};
 use crate::shape::Tried;
 
 const BASELINE: Span = Span::seconds(10);
@@ -52,7 +52,7 @@ pub(super) fn compile(
         let around = load::Around { known: known.as_ref(), find: load_target };
         load(load_document, written.place, &around, elsewhere, notes)
     });
-    let planned = steady(document, known.as_ref(), notes);
+    let mut planned = steady(document, known.as_ref(), notes);
     let baseline = baseline(document, &planned, notes);
     let measures = document.steady.as_ref().and_then(|steady| steady.measures.as_ref());
     let names = measures.map(|measures| measures.value.names());
@@ -64,6 +64,7 @@ pub(super) fn compile(
     for (name, written) in document.faults.as_ref().map(|map| map.0.as_slice()).unwrap_or_default() {
         faults.extend(written.as_ref().and_then(|written| fault(name, written, &around, notes)));
     }
+    traffic_measure::complete(document, &mut planned, &faults, known.as_ref(), notes);
     let stages =
         document.stages.as_ref().map(|written| stages(written, &planned, names.as_deref(), &faults, notes));
     let book =
@@ -224,8 +225,8 @@ fn is_backlog(name: &At<String>, planned: &[Planned], names: Option<&[String]>, 
         return notes.unknown(Code::UnknownMeasure, "measure", &name.value, name.place, names);
     }
     let Some(planned) = planned.iter().find(|one| one.measure.name == name.value) else { return };
-    if planned.measure.each.is_some() {
-        let message = format!("`{}` is read for each instance, and there is one backlog", name.value);
+    if planned.measure.is_divided() {
+        let message = format!("`{}` is read of several, and there is one backlog", name.value);
         notes.mistake(Mistake::new(Code::EachElsewhere, message, name.place, "several readings"));
     } else if matches!(planned.reads, Reads::Text) {
         let message = format!("`{}` reads a text, and a backlog is a number", name.value);

@@ -101,8 +101,8 @@ fn countable(name: &At<String>, around: &Around<'_>, notes: &mut Notes<'_>) {
         return notes.unknown(Code::UnknownMeasure, "measure", &name.value, name.place, names);
     }
     let Some(planned) = around.planned.iter().find(|one| one.measure.name == name.value) else { return };
-    if planned.measure.each.is_some() {
-        let message = format!("`{}` is read for each instance, and an account has one of it", name.value);
+    if planned.measure.is_divided() {
+        let message = format!("`{}` is read of several, and an account has one of it", name.value);
         notes.mistake(Mistake::new(Code::EachElsewhere, message, name.place, "several readings"));
     } else if matches!(planned.reads, Reads::Text) {
         let message = format!("`{}` reads a text, and an account counts", name.value);

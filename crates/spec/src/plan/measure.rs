@@ -176,6 +176,10 @@ fn differs(each: &At<String>, probe: &Probe, notes: &mut Notes<'_>) -> bool {
         Probe::Load(_) | Probe::Queue { .. } => {
             "leave `each` out: there is one of it for all instances".to_owned()
         }
+        Probe::Traffic { .. } => {
+            "leave `each` out: it is read of the requests that are hit and of those that are spared"
+                .to_owned()
+        }
         _ if names_instance() => return true,
         _ => {
             format!("say where the instance comes in: {}", OWN.map(|word| format!("`{{{word}}}`")).join(", "))

@@ -1,6 +1,8 @@
 //! Probes: what is read, and in which unit.
 
-use squall_model::measure::{CgroupFact, HttpFact, HttpProbe, LoadFigure, Login, Output, Probe, ProcessFact};
+use squall_model::measure::{
+    CgroupFact, HttpFact, HttpProbe, LoadFigure, Login, Output, Probe, ProcessFact, TrafficFigure,
+};
 use squall_model::template::Template;
 use squall_model::unit::Unit;
 
@@ -49,6 +51,7 @@ pub(crate) fn probe(
         || written.log.is_some()
         || written.queue.is_some()
         || written.load.is_some()
+        || written.traffic.is_some()
         || written.prometheus.is_some();
     if another {
         let http_only = [
@@ -150,6 +153,21 @@ pub(crate) fn probe(
             LoadFigure::InFlight => Unit::Number,
         };
         return Some((Probe::Load(figure.value), Reads::Number(unit)));
+    }
+    if let Some(traffic) = &written.traffic {
+        if let Some(services) = around.services.filter(|services| !services.contains(&traffic.service.value))
+        {
+            let service = &traffic.service;
+            notes.unknown(Code::UnknownService, "service", &service.value, service.place, services);
+            return None;
+        }
+        let unit = match traffic.read {
+            TrafficFigure::ErrorRate => Unit::Percent,
+            TrafficFigure::P50 | TrafficFigure::P95 | TrafficFigure::P99 => Unit::Seconds,
+        };
+        let probe =
+            Probe::Traffic { service: traffic.service.value.clone(), read: traffic.read, about: Vec::new() };
+        return Some((probe, Reads::Number(unit)));
     }
     prometheus(written.prometheus.as_ref()?, around, notes)
 }

@@ -1,8 +1,10 @@
 //! E4: the control group.
 
 use squall_model::event::Blame;
+use squall_model::measure::TrafficFigure;
 use squall_model::plan::Selection;
 use squall_model::target::Instance;
+use squall_model::traffic::Protocol;
 
 use super::*;
 
@@ -83,4 +85,41 @@ fn what_neither_group_recovers_from_is_nobodys_fault() {
     assert_eq!(verdict(&log), Verdict::Inconclusive);
     let log = run(grouped(), |second, _, name| second > 9 && name == "w-2");
     assert_eq!(verdict(&log), Verdict::Deviated);
+}
+
+/// Half of the requests to `w` are hit from 1 s to 6 s; `load` is read of both groups.
+fn halved() -> Plan {
+    let mut half = fault("a", &[(1, 6)]);
+    half.fault = Fault::Traffic {
+        protocol: Protocol::Http,
+        toxics: vec![],
+        what: "slow".into(),
+        percent: Percent(50.0),
+    };
+    half.on = Some(Selection { service: "w".into(), eligible: vec![], chosen: vec![] });
+    let mut load = measure("load");
+    load.probe = Probe::Traffic { service: "w".into(), read: TrafficFigure::P95, about: vec![] };
+    load.abort = None;
+    Plan { measures: vec![load], ..plan(vec![half]) }
+}
+
+#[test]
+fn requests_that_are_hit_are_compared_with_those_that_are_spared() {
+    let log = run(halved(), |_, on, name| on && name == "hit");
+    assert_eq!((verdict(&log), blames(&log)), (Verdict::Deviated, vec![Blame::Faults]));
+    let log = run(halved(), |_, on, _| on);
+    assert_eq!((verdict(&log), blames(&log)), (Verdict::Inconclusive, vec![Blame::Unclear]));
+    let log = run(halved(), |_, on, name| on && name == "spared");
+    assert_eq!((verdict(&log), blames(&log)), (Verdict::Inconclusive, vec![Blame::Unclear]));
+}
+
+// What else is done to the service, or to the host, is done to all of its requests.
+#[test]
+fn no_request_is_spared_by_a_fault_on_the_processes() {
+    for on in [None, halved().faults[0].on.clone()] {
+        let mut both = halved();
+        both.faults.push(PlannedFault { on, ..fault("b", &[(1, 6)]) });
+        let log = run(both, |_, on, _| on);
+        assert_eq!((verdict(&log), blames(&log)), (Verdict::Deviated, vec![]));
+    }
 }
