@@ -1,7 +1,5 @@
 //! The control group of untouched traffic (E4): requests that a fault hits beside those of the same kind that it spares.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,7 +13,7 @@ use squall_e2e::wait;
 use squall_model::event::{Blame, EventKind, GroupsCompared};
 use squall_model::measure::Outcome;
 
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 /// An experiment on a service behind a proxy of the run, through which the load goes.
 fn experiment(upstream: &str, protocol: &str, load: &str, measure: &str, fault: &str) -> String {
