@@ -4,6 +4,7 @@
 //! pings and pongs do not wait for messages that lag.
 
 mod frame;
+mod half;
 pub mod rule;
 mod session;
 

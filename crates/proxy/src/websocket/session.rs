@@ -1,6 +1,5 @@
 //! The messages of one connection.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,8 +7,8 @@ use bytes::{Bytes, BytesMut};
 
 use super::Asked;
 use super::frame::{self, Head, Kind, Read};
+use super::half::{Half, State};
 use super::rule::{Disconnect, Fault, Rule};
-use crate::http::lane::{Lane, Parcel};
 use crate::layer::{Act, Hit, LIMIT, Layer, Way};
 use crate::rulebook::{Live, Rulebook};
 
@@ -20,39 +19,9 @@ pub(crate) struct Session {
     down: Half,
 }
 
-/// One way.
-struct Half {
-    way: Way,
-    state: State,
-    /// The start of a frame's head.
-    start: BytesMut,
-    /// The message whose frames go by.
-    message: Option<Message>,
-    lane: Lane<Piece>,
-    /// Whether what went out last ended in the middle of a frame.
-    inside: bool,
-    /// Frames that wait for the end of that one.
-    urgent: VecDeque<Bytes>,
-    /// What goes out at the end of the frame that goes by, before silence.
-    farewell: Vec<Act>,
-    ended: bool,
-}
-
-#[derive(Clone, Copy)]
-enum State {
-    /// Between frames.
-    Head,
-    /// So many bytes of a frame's payload are to come.
-    Payload { left: u64, head: Head },
-    /// What comes goes nowhere.
-    Silent,
-    /// What comes is no WebSocket.
-    Raw,
-}
-
 /// What becomes of one message.
 #[derive(Default)]
-struct Message {
+pub(super) struct Message {
     drop: bool,
     delay: Duration,
     copies: Option<Copies>,
@@ -63,98 +32,6 @@ struct Copies {
     frames: BytesMut,
     rule: Arc<Live<Rule>>,
     what: String,
-}
-
-/// Something that goes out in its order.
-struct Piece {
-    act: Act,
-    /// Whether a frame ends with it.
-    ends: bool,
-}
-
-impl Parcel for Piece {
-    fn size(&self) -> usize {
-        self.act.size()
-    }
-
-    fn split(&mut self, bytes: usize) -> Self {
-        Self { act: self.act.split(bytes), ends: false }
-    }
-}
-
-impl Half {
-    fn new(way: Way) -> Self {
-        Self {
-            way,
-            state: State::Head,
-            start: BytesMut::new(),
-            message: None,
-            lane: Lane::default(),
-            inside: false,
-            urgent: VecDeque::new(),
-            farewell: Vec::new(),
-            ended: false,
-        }
-    }
-
-    fn put(&mut self, act: Act, ends: bool, at: Instant, now: Instant, acts: &mut Vec<Act>) {
-        if let Some(piece) = self.lane.offer(Piece { act, ends }, at, None, now) {
-            self.out(piece, acts);
-        }
-    }
-
-    fn send(&mut self, bytes: Bytes, ends: bool, at: Instant, now: Instant, acts: &mut Vec<Act>) {
-        if !bytes.is_empty() {
-            self.put(Act::Send(self.way, bytes), ends, at, now, acts);
-        }
-    }
-
-    fn out(&mut self, piece: Piece, acts: &mut Vec<Act>) {
-        self.inside = !piece.ends;
-        acts.push(piece.act);
-        if !self.inside {
-            acts.extend(self.urgent.drain(..).map(|bytes| Act::Send(self.way, bytes)));
-        }
-    }
-
-    /// Past everything that lags, but never into a frame.
-    fn overtake(&mut self, bytes: Bytes, acts: &mut Vec<Act>) {
-        if self.inside {
-            self.urgent.push_back(bytes);
-        } else {
-            acts.push(Act::Send(self.way, bytes));
-        }
-    }
-
-    fn woken(&mut self, now: Instant, acts: &mut Vec<Act>) {
-        while let Some(piece) = self.lane.pop(now) {
-            self.out(piece, acts);
-        }
-    }
-
-    /// Says farewell, at the end of the frame that goes by if there is one, and is silent from then on.
-    fn leave(&mut self, farewell: Vec<Act>, at: Instant, now: Instant, acts: &mut Vec<Act>) {
-        self.farewell = farewell;
-        if !matches!(self.state, State::Payload { .. }) {
-            self.part(at, now, acts);
-        }
-    }
-
-    fn part(&mut self, at: Instant, now: Instant, acts: &mut Vec<Act>) {
-        for act in std::mem::take(&mut self.farewell) {
-            match act {
-                Act::End(_) => self.end(at, now, acts),
-                act => self.put(act, true, at, now, acts),
-            }
-        }
-        self.state = State::Silent;
-    }
-
-    fn end(&mut self, at: Instant, now: Instant, acts: &mut Vec<Act>) {
-        if !std::mem::replace(&mut self.ended, true) {
-            self.put(Act::End(self.way), true, at, now, acts);
-        }
-    }
 }
 
 impl Session {
