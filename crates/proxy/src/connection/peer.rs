@@ -1,10 +1,12 @@
 //! One end of a connection: a TCP or a Unix socket.
 
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
+use rustix::net::{RecvFlags, SendFlags, recv, send};
+use tokio::io::{AsyncWrite, Interest, Ready};
 use tokio::net::{TcpStream, UnixStream};
 
 use crate::worker::Pipe;
@@ -17,26 +19,65 @@ pub(crate) enum Peer {
 }
 
 impl Peer {
-    /// Reads into the buffer; 0 is the end.
-    pub(super) fn poll_read(
-        &mut self,
+    /// Does something as soon as it can be done without waiting.
+    fn poll_io<R>(
+        &self,
         context: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        let mut buffer = ReadBuf::new(buffer);
-        ready!(match self {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(context, &mut buffer),
-            Self::Unix(stream) => Pin::new(stream).poll_read(context, &mut buffer),
-        })?;
-        Poll::Ready(Ok(buffer.filled().len()))
+        interest: Interest,
+        mut work: impl FnMut(BorrowedFd<'_>) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        loop {
+            ready!(match (self, interest == Interest::READABLE) {
+                (Self::Tcp(stream), true) => stream.poll_read_ready(context),
+                (Self::Tcp(stream), false) => stream.poll_write_ready(context),
+                (Self::Unix(stream), true) => stream.poll_read_ready(context),
+                (Self::Unix(stream), false) => stream.poll_write_ready(context),
+            })?;
+            match self.try_io(interest, &mut work) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                done => return Poll::Ready(done),
+            }
+        }
+    }
+
+    fn try_io<R>(
+        &self,
+        interest: Interest,
+        work: impl FnOnce(BorrowedFd<'_>) -> io::Result<R>,
+    ) -> io::Result<R> {
+        match self {
+            Self::Tcp(stream) => stream.try_io(interest, || work(stream.as_fd())),
+            Self::Unix(stream) => stream.try_io(interest, || work(stream.as_fd())),
+        }
+    }
+
+    /// It has given or taken less than it could have: the kernel need not be asked again before it tells of more
+    /// (edge-triggered epoll(7), "Questions and answers", 9).
+    fn exhaust(&self, interest: Interest) {
+        let _ = self.try_io(interest, |_| Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+    }
+
+    /// Reads into the buffer; 0 is the end.
+    pub(super) fn poll_read(&self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        let read = ready!(self.poll_io(context, Interest::READABLE, |socket| {
+            let (read, _) = recv(socket, &mut *buffer, RecvFlags::empty())?;
+            Ok(read)
+        }))?;
+        if read > 0 && read < buffer.len() {
+            self.exhaust(Interest::READABLE);
+        }
+        Poll::Ready(Ok(read))
     }
 
     /// Writes some of the bytes.
-    pub(super) fn poll_write(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
-            Self::Unix(stream) => Pin::new(stream).poll_write(context, bytes),
+    pub(super) fn poll_write(&self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = ready!(self.poll_io(context, Interest::WRITABLE, |socket| {
+            Ok(send(socket, bytes, SendFlags::NOSIGNAL)?)
+        }))?;
+        if written > 0 && written < bytes.len() {
+            self.exhaust(Interest::WRITABLE);
         }
+        Poll::Ready(Ok(written))
     }
 
     /// Ends the way to it; the way from it stays open.
@@ -48,60 +89,19 @@ impl Peer {
     }
 
     /// Moves bytes from it into an empty pipe; 0 is the end.
-    pub(super) fn poll_fill(
-        &mut self,
-        context: &mut Context<'_>,
-        pipe: &mut Pipe,
-    ) -> Poll<io::Result<usize>> {
-        loop {
-            let filled = match self {
-                Self::Tcp(stream) => {
-                    ready!(stream.poll_read_ready(context))?;
-                    stream.try_io(Interest::READABLE, || pipe.fill(&*stream))
-                }
-                Self::Unix(stream) => {
-                    ready!(stream.poll_read_ready(context))?;
-                    stream.try_io(Interest::READABLE, || pipe.fill(&*stream))
-                }
-            };
-            match filled {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                done => return Poll::Ready(done),
-            }
-        }
+    pub(super) fn poll_fill(&self, context: &mut Context<'_>, pipe: &mut Pipe) -> Poll<io::Result<usize>> {
+        self.poll_io(context, Interest::READABLE, |socket| pipe.fill(socket))
     }
 
     /// Moves bytes out of a pipe to it.
-    pub(super) fn poll_empty(
-        &mut self,
-        context: &mut Context<'_>,
-        pipe: &mut Pipe,
-    ) -> Poll<io::Result<usize>> {
-        loop {
-            let emptied = match self {
-                Self::Tcp(stream) => {
-                    ready!(stream.poll_write_ready(context))?;
-                    stream.try_io(Interest::WRITABLE, || pipe.empty(&*stream))
-                }
-                Self::Unix(stream) => {
-                    ready!(stream.poll_write_ready(context))?;
-                    stream.try_io(Interest::WRITABLE, || pipe.empty(&*stream))
-                }
-            };
-            match emptied {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                done => return Poll::Ready(done),
-            }
-        }
+    pub(super) fn poll_empty(&self, context: &mut Context<'_>, pipe: &mut Pipe) -> Poll<io::Result<usize>> {
+        self.poll_io(context, Interest::WRITABLE, |socket| pipe.empty(socket))
     }
 
     /// Whether the kernel has told an error of it, as it does of a reset whether anybody reads or not. Costs no system
     /// call.
     pub(super) fn is_reset(&self) -> bool {
-        match self {
-            Self::Tcp(stream) => stream.try_io(Interest::ERROR, || Ok(())).is_ok(),
-            Self::Unix(stream) => stream.try_io(Interest::ERROR, || Ok(())).is_ok(),
-        }
+        self.try_io(Interest::ERROR, |_| Ok(())).is_ok()
     }
 
     /// Ends it with a reset. A Unix socket knows none and is closed.

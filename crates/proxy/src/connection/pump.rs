@@ -37,6 +37,8 @@ pub(super) struct Pump {
     /// Of the toxics that the lanes have.
     version: Option<u64>,
     alarm: Alarm,
+    /// Ways whose sender has nothing and wakes the task when it has: in this turn it need not be asked again.
+    asleep: [bool; 2],
     /// When to look for a reset that no read would bring.
     look_at: Option<Instant>,
     /// Bytes that are counted as held.
@@ -54,6 +56,7 @@ impl Pump {
             acts: Vec::new(),
             version: None,
             alarm: Alarm::default(),
+            asleep: [false; 2],
             look_at: None,
             held: 0,
         }
@@ -106,9 +109,12 @@ impl Pump {
                 return Poll::Ready(lane.run(now));
             }
         }
-        if is_read {
+        if is_read && !self.asleep[way as usize] {
             let piece = match lane.read(context, from, to, count, self.layer.is_none()) {
-                Came::Nothing => None,
+                Came::Nothing => {
+                    self.asleep[way as usize] = true;
+                    None
+                }
                 Came::Passed => {
                     moved = true;
                     None
@@ -226,6 +232,7 @@ impl Future for Pump {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<&'static str> {
         let this = &mut *self;
+        this.asleep = [false; 2];
         this.link.listen(context.waker());
         if this.link.is_stopped() {
             let _ = this.finish(Cut::Close);
