@@ -150,6 +150,7 @@ fn site(plan: &Plan, planned: &PlannedFault, service: Option<&Service>, filling:
         service: service.cloned(),
         targets: targets.collect(),
         count: instances.len() as u32,
+        share: plan.traffic_share(None),
         remaining: length.unwrap_or_default(),
         filling: Arc::clone(filling),
         squall: PathBuf::new(),

@@ -10,7 +10,7 @@ use crate::load::Load;
 use crate::measure::{Expect, Measure, Probe};
 use crate::stage::{Share, Stage};
 use crate::target::{Inventory, Target};
-use crate::unit::Span;
+use crate::unit::{Percent, Span};
 
 /// The version of the plan's form on disk.
 pub const PLAN_VERSION: u32 = 1;
@@ -197,6 +197,14 @@ impl Plan {
         let staged = stage.and_then(|stage| self.stages.get(stage as usize));
         let chosen = staged.and_then(|stage| stage.chosen.get(&fault.name));
         Some(chosen.unwrap_or(&selection.chosen))
+    }
+
+    /// The share of the traffic that its faults hit in a stage, of what they would hit in full.
+    pub fn traffic_share(&self, stage: Option<u32>) -> Percent {
+        match stage.and_then(|stage| self.stages.get(stage as usize)).map(|stage| stage.share) {
+            Some(Share::Percent(share)) => share,
+            Some(Share::Shadow) | None => Percent(100.0),
+        }
     }
 
     /// On which side a series of readings of a measure is in a stage; `None`: there is nothing to compare.

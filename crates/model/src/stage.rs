@@ -1,4 +1,4 @@
-//! The stages of a rollout: the same faults, each time for more of the picked instances.
+//! The stages of a rollout: the same faults, each time for more of the picked instances, or of the traffic.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -34,7 +34,7 @@ pub struct Stage {
 pub enum Share {
     /// Every change is left out, and what it would be is said.
     Shadow,
-    /// Of the instances that a fault picks, rounded up.
+    /// Of the instances that a fault picks, rounded up; of the traffic that it would hit.
     Percent(Percent),
 }
 

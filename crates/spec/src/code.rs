@@ -79,7 +79,7 @@ codes! {
     PickTooMany "pick-too-many" "More instances are asked for than there are."
     SeveralPicks "several-picks" "`on.instances` names the instances and `pick` chooses among them; only one of the two can decide."
     StageOrder "stage-order" "The stages of a rollout hit more and more: the instances of one stage are among those of the next. Write them in growing order."
-    StageShare "stage-share" "A stage hits a share of the instances that each fault picks. A fault of the whole host, or of a service as a whole, can only be left out (`shadow`) or injected in full (`100 %`)."
+    StageShare "stage-share" "A stage hits a share of the instances that each fault picks, or of the traffic that it hits. A fault of the whole host, or of a service as a whole, can only be left out (`shadow`) or injected in full (`100 %`)."
     StageSame "stage-same" "Shares are rounded up to whole instances, and two stages come to the same ones. The later stage shows nothing new."
     MissingOn "missing-on" "The fault acts on processes: `on: { service: NAME }` says whose."
     NeedlessOn "needless-on" "The fault acts on the whole host, so it cannot be narrowed to a service."

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use squall_e2e::binary::{Squall, said};
 use squall_e2e::left;
+use squall_e2e::peer::server::Server;
 use squall_engine::home::RunDir;
 use squall_model::conservation::Figure;
 use squall_model::event::EventKind;
@@ -147,4 +148,47 @@ fn a_control_run_leaves_faults_and_stages_out() {
     assert!(hit(&run).is_empty() && ended(&run).is_empty());
     let both = squall.run(["run", "gate.yaml", "--control", "--dry-run"]);
     assert_eq!(both.status.code(), Some(2), "{}", said(&both));
+}
+
+/// Readings of a measure in each stage.
+fn readings(run: &RunDir, measure: &str) -> Vec<Vec<f64>> {
+    let mut stages = Vec::new();
+    for event in run.read_record().unwrap().events {
+        match event.kind {
+            EventKind::StageEntered { .. } => stages.push(Vec::new()),
+            EventKind::Read(reading) if reading.measure == *measure => {
+                if let (Some(stage), Some(value)) = (stages.last_mut(), reading.outcome.as_number()) {
+                    stage.push(value);
+                }
+            }
+            _ => {}
+        }
+    }
+    stages
+}
+
+// E7: of a fault on traffic a stage hits its share of the requests.
+#[test]
+fn a_rollout_hits_more_and_more_requests() {
+    let squall = Squall::new();
+    let shop = Server::start(|request| request.answer(200, "ok"));
+    let text = format!(
+        "name: shares\ntarget:\n  name: stage\n  services:\n    shop:\n      find: {{ elsewhere: {{}} }}\n      \
+         proxy: {{ listen: '127.0.0.1:{{port:via}}', upstream: '{}', protocol: http }}\n\
+         load: {{ http: {{ url: 'http://127.0.0.1:{{port:via}}/' }}, pattern: {{ constant: 80/s }} }}\n\
+         steady:\n  every: 1s\n  measures:\n    errors: {{ load: error-rate, expect: '< 70 %' }}\n\
+         baseline: 3s\nduration: 4s\n\
+         faults:\n  some: {{ inject: {{ http: {{ status: 503 }} }}, on: {{ service: shop }} }}\n\
+         stages: [10 %, 40 %, 100 %]\nrecovery: {{ within: 40s, steady-for: 500ms }}\n",
+        shop.address()
+    );
+    let output = squall.run(["run", squall.file("shares.yaml", &text).to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(10), "{}", said(&output));
+    let run = squall.runs().pop().unwrap();
+    let outcomes = [(0, StageOutcome::Passed), (1, StageOutcome::Passed), (2, StageOutcome::Failed)];
+    assert_eq!(ended(&run), outcomes, "{}", said(&output));
+    let most: Vec<f64> =
+        readings(&run, "errors").iter().map(|stage| stage.iter().copied().fold(0.0, f64::max)).collect();
+    assert!(most[0] > 0.0 && most[0] < 35.0 && most[1] > 25.0 && most[2] > 90.0, "{most:?}");
+    assert_eq!(left::of_run(&run), Vec::<String>::new());
 }

@@ -57,6 +57,8 @@ pub struct Site {
     pub targets: Vec<Target>,
     /// The number of instances that the service has now.
     pub count: u32,
+    /// The share of the traffic that is hit, of what the fault says: that of the stage.
+    pub share: Percent,
     /// Time from now to the deadline.
     pub remaining: Duration,
     /// Values for references.
@@ -125,7 +127,8 @@ pub fn prepare(fault: &Fault, site: &Site) -> Result<Prepared, Refusal> {
         Fault::Traffic { protocol, toxics, percent, .. } => {
             // A protocol that has requests draws for each of them, which its rule says.
             let per_connection = if *protocol == Protocol::Tcp { *percent } else { Percent(100.0) };
-            traffic::prepare(site, toxics, per_connection)
+            // Of what the fault says its stage has a share: that is what the toxicity of a rule is, too.
+            traffic::prepare(site, toxics, Percent(per_connection.0 * site.share.0 / 100.0))
         }
         Fault::Command { inject, undo, check, timeout } => {
             command::prepare(site, inject, undo, check, *timeout)

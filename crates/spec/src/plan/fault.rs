@@ -38,6 +38,11 @@ impl On {
     pub(crate) fn is_divisible(&self) -> bool {
         self.acts == Acts::Instances
     }
+
+    /// Whether a stage can hit a share of what the fault hits in full.
+    pub(crate) fn has_shares(&self) -> bool {
+        matches!(self.acts, Acts::Instances | Acts::Traffic)
+    }
 }
 
 /// What faults may refer to.

@@ -109,7 +109,7 @@ fn share(text: &At<String>, notes: &mut Notes<'_>) -> Option<Share> {
         Err(error) => {
             let message = format!("`{}` is not a stage", text.value);
             let mistake = Mistake::new(Code::NotAPercentage, message, text.place, error.label);
-            notes.mistake(mistake.help("write `shadow`, or a share of the instances such as `10 %`"));
+            notes.mistake(mistake.help("write `shadow`, or a share such as `10 %`"));
             None
         }
     }
@@ -122,18 +122,18 @@ fn size(share: Share) -> f64 {
     }
 }
 
-/// A fault without instances to choose from is all or nothing.
+/// A fault without instances or traffic to choose from is all or nothing.
 fn divides(share: Share, place: Place, faults: &[Drafted], notes: &mut Notes<'_>) {
     let Share::Percent(percent) = share else { return };
     if percent.0 >= 100.0 {
         return;
     }
-    for drafted in faults.iter().filter(|drafted| drafted.on.as_ref().is_none_or(|on| !on.is_divisible())) {
+    for drafted in faults.iter().filter(|drafted| drafted.on.as_ref().is_none_or(|on| !on.has_shares())) {
         let message = format!("`{}` hits all or nothing: there is no {share} of it", drafted.fault.name);
         notes.mistake(
-            Mistake::new(Code::StageShare, message, drafted.place, "no single instances")
-                .related(place, "a share of the instances")
-                .help("use `stages: [shadow, 100 %]`, or a fault on instances"),
+            Mistake::new(Code::StageShare, message, drafted.place, "cannot be divided")
+                .related(place, "a share of what it hits")
+                .help("use `stages: [shadow, 100 %]`, or a fault on instances or traffic"),
         );
     }
 }

@@ -114,6 +114,7 @@ async fn site(
         service: None,
         targets: Vec::new(),
         count: 0,
+        share: run.plan.traffic_share(fault.stage),
         remaining: until.0.saturating_sub(run.now().0),
         filling: run.filling.clone(),
         squall: run.squall.clone(),
