@@ -8,3 +8,4 @@ mod program;
 mod queue;
 mod secure;
 mod stage;
+mod stall;
