@@ -4,7 +4,7 @@
 # TASKS   how many (20,000 where nothing is said), which do nothing, over 32 connections
 # WORKERS how many processes (2), each with 100 tasks in hand
 #
-# Needs ab (Debian: apache2-utils), and redis-server for the second figure.
+# Needs ab (Debian: apache2-utils), redis-server for the second figure, and PostgreSQL (Debian: postgresql) for the third.
 . benches/stage.bash
 
 tasks=${TASKS:-20000} workers=${WORKERS:-2}
@@ -63,5 +63,29 @@ if command -v redis-server >/dev/null; then
         begin redis-server --port 0 --unixsocket "$stage/redis-$round/socket" --dir "$stage/redis-$round" \
             --save "" --appendonly yes --appendfsync always
         measure redis "redis+unix://$stage/redis-$round/socket"
+    done
+fi
+# PostgreSQL does not run as root.
+binaries=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
+if [ -n "$binaries" ]; then
+    if [ "$(id -u)" = 0 ]; then nobody=(setpriv --reuid=nobody --regid=nogroup --clear-groups); else nobody=(); fi
+    for round in $(seq "${ROUNDS:-3}"); do
+        # Not below the stage: nobody may not enter the folders above it.
+        data=$(mktemp -d /tmp/squall-bench.XXXXXX)
+        trap 'strike; rm -rf "$data"' EXIT
+        [ "$(id -u)" != 0 ] || chown nobody:nogroup "$data"
+        (cd / && "${nobody[@]}" "$binaries/initdb" -A trust -U lab -D "$data/db") >"$stage/initdb" 2>&1 ||
+            give_up "initdb: $(cat "$stage/initdb")"
+        port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+        (cd / && exec setsid "${nobody[@]}" "$binaries/postgres" -D "$data/db" -h 127.0.0.1 -p "$port" -k "$data") >>"$stage/output" 2>&1 &
+        started+=($!)
+        disown $!
+        tries=0
+        until "$binaries/pg_isready" -q -h 127.0.0.1 -p "$port"; do
+            [ $((tries += 1)) -lt 500 ] || give_up "PostgreSQL does not answer: $(tail -n 5 "$stage/output")"
+            nap 0.02
+        done
+        measure postgres "postgres://lab@127.0.0.1:$port/postgres"
+        rm -rf "$data"
     done
 fi

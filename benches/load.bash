@@ -1,4 +1,5 @@
-# Open-loop load beside oha and wrk: the server (nginx) has one core, the generator the other, turn by turn.
+# Open-loop load beside oha and wrk: the server (nginx) has one core, the generator the other, turn by turn; and what each
+# of them says of a server that stands still.
 . benches/stage.bash
 rate=20000
 seconds=${ROUNDS:-10}
@@ -17,8 +18,9 @@ CONF
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 sed -i "s/127.0.0.1:0/127.0.0.1:$port/; s/listen unix:[^;]*; //" "$stage/nginx.conf"
 PATH=$PATH:/usr/sbin setsid taskset -c 1 nginx -p "$stage" -c "$stage/nginx.conf" >"$stage/nginx" 2>&1 &
-started+=($!)
-disown $!
+server=$!
+started+=("$server")
+disown "$server"
 tries=0
 until (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do
     [ $((tries += 1)) -lt 500 ] || give_up "nginx does not listen: $(cat "$stage/nginx")"
@@ -41,3 +43,23 @@ for turn in 1 2 3; do
     timed wrk -t 1 -c 50 -d "${seconds}s" "$url" >"$stage/wrk" || give_up "wrk failed"
     cost wrk "$(awk '/requests in/ { print $1 }' "$stage/wrk")"
 done
+
+# The coordinated omission: the server stands still for ten seconds of twenty. Whoever sends at fixed times has a request in
+# fifty that waited for nearly all of it.
+stall() {
+    local name=$1
+    shift
+    "$@" >"$stage/$name" 2>"$stage/own" &
+    local pid=$!
+    nap 5
+    kill -STOP "$server"
+    nap 10
+    kill -CONT "$server"
+    wait $pid || give_up "$name: $(cat "$stage/own")"
+}
+stall squall "$SQUALL" load "$url" --rate 100/s --for 20s --timeout 30s --max-in-flight 5000 --format json
+jq -r '"stall   squall: \(.sent) requests at 100/s, p50 \(.p50 * 100 | round / 100) s, p99 \(.p99 * 100 | round / 100) s"' "$stage/squall"
+if [ -n "$oha" ]; then
+    stall oha "$oha" -q 100 -z 20s -c 50 -t 30s --no-tui --latency-correction --output-format json "$url"
+    jq -r '"stall   oha:    \([.statusCodeDistribution[]] | add) requests, p50 \(.latencyPercentiles.p50 * 100 | round / 100) s, p99 \(.latencyPercentiles.p99 * 100 | round / 100) s"' "$stage/oha"
+fi
