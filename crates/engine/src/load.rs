@@ -54,24 +54,30 @@ fn target(target: &LoadTarget, stage: &Stage<'_>) -> Result<Target, String> {
                 variables.fold(command, |command, (name, value)| command.variable(name, value)),
             ))
         }
-        LoadTarget::Redis { url, queue, body, csv } => {
+        LoadTarget::Redis { url, queue, body, csv, ca } => {
             let rows = rows(csv.as_ref(), stage)?;
             let queue = match queue {
                 load::RedisQueue::List(list) => RedisQueue::List(list.clone()),
                 load::RedisQueue::Stream(stream) => RedisQueue::Stream(stream.clone()),
             };
-            RedisTarget::new(&(stage.fill)(url)?, queue, self::body(body, rows.as_ref(), stage)?)
+            let body = self::body(body, rows.as_ref(), stage)?;
+            RedisTarget::new(&(stage.fill)(url)?, queue, body, authorities(ca.as_ref(), stage)?)
                 .map(Target::Redis)
                 .map_err(|error| reason(&error))
         }
-        LoadTarget::Sql { url, statement, body, csv } => {
+        LoadTarget::Sql { url, statement, body, csv, ca } => {
             let rows = rows(csv.as_ref(), stage)?;
             let (url, body) = ((stage.fill)(url)?, self::body(body, rows.as_ref(), stage)?);
             match url.strip_prefix("sqlite:") {
+                Some(_) if ca.is_some() => {
+                    Err("a file of SQLite has no certificate: leave `ca` out".to_owned())
+                }
                 Some(path) => Ok(Target::Sqlite(SqliteTarget::new(Path::new(path), statement, body))),
-                None => PostgresTarget::new(&url, statement, body)
-                    .map(Target::Postgres)
-                    .map_err(|error| reason(&error)),
+                None => {
+                    PostgresTarget::new(&url, statement, body, authorities(ca.as_ref(), stage)?.as_deref())
+                        .map(Target::Postgres)
+                        .map_err(|error| reason(&error))
+                }
             }
         }
     }
@@ -87,8 +93,8 @@ fn http(http: &HttpLoad, stage: &Stage<'_>) -> Result<HttpTarget, String> {
     if let Some(body) = &http.body {
         target = target.body(self::body(body, rows.as_ref(), stage)?);
     }
-    if let Some(ca) = &http.ca {
-        target = target.trust(file(ca, stage)?.into_bytes());
+    if let Some(pem) = authorities(http.ca.as_ref(), stage)? {
+        target = target.trust(pem);
     }
     Ok(target
         .connections(match http.connections {
@@ -116,6 +122,11 @@ fn rows(csv: Option<&Template>, stage: &Stage<'_>) -> Result<Option<Arc<Rows>>, 
     let Some(csv) = csv else { return Ok(None) };
     let text = file(csv, stage)?;
     Rows::read(text.as_bytes()).map(|rows| Some(Arc::new(rows))).map_err(|error| reason(&error))
+}
+
+/// Certificates (PEM) of the authorities to trust.
+fn authorities(ca: Option<&Template>, stage: &Stage<'_>) -> Result<Option<Vec<u8>>, String> {
+    ca.map(|ca| file(ca, stage).map(String::into_bytes)).transpose()
 }
 
 fn file(path: &Template, stage: &Stage<'_>) -> Result<String, String> {
@@ -214,6 +225,7 @@ mod tests {
             statement: "insert into jobs values ($1)".to_owned(),
             body: Body::File("/no/such/file".into()),
             csv: None,
+            ca: None,
         };
         let error = settings(&load(sql), &stage()).unwrap_err();
         assert!(error.contains("/no/such/file"), "{error}");
@@ -222,6 +234,7 @@ mod tests {
             queue: load::RedisQueue::List("jobs".to_owned()),
             body: Body::Text("{n}".into()),
             csv: None,
+            ca: None,
         };
         let error = settings(&load(redis), &stage()).unwrap_err();
         assert!(!error.contains("secret"), "{error}");

@@ -48,6 +48,7 @@ mod sender;
 mod settings;
 mod text;
 mod throttle;
+mod trust;
 
 pub use command::CommandTarget;
 pub use counts::Sample;

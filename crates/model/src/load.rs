@@ -45,7 +45,7 @@ pub enum LoadTarget {
     },
     /// Tasks for a queue in Redis.
     Redis {
-        /// `redis://HOST:PORT/DATABASE`.
+        /// `redis://HOST:PORT/DATABASE`, or `rediss://` for TLS.
         url: Template,
         /// Where tasks are pushed.
         queue: RedisQueue,
@@ -53,6 +53,9 @@ pub enum LoadTarget {
         body: Body,
         /// Rows for `{csv:COLUMN}`.
         csv: Option<Template>,
+        /// A file with the certificates that are trusted in place of the host's, for `rediss://`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ca: Option<Template>,
     },
     /// Tasks for a queue in a database.
     Sql {
@@ -64,6 +67,9 @@ pub enum LoadTarget {
         body: Body,
         /// Rows for `{csv:COLUMN}`.
         csv: Option<Template>,
+        /// A file with the certificates that are trusted in place of the host's, for `sslmode=require`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ca: Option<Template>,
     },
 }
 

@@ -3,16 +3,15 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
 
 use super::{HttpTarget, HttpTargetMistake, HttpVersion, Security};
-use crate::Failure;
+use crate::{Failure, trust};
 
 /// A connection, with or without TLS.
 pub(crate) type Stream = Either<TcpStream, TlsStream<TcpStream>>;
@@ -58,25 +57,7 @@ impl Dial {
 }
 
 fn trust(target: &HttpTarget) -> Result<ClientConfig, HttpTargetMistake> {
-    let bad = |why: &dyn std::fmt::Display| HttpTargetMistake::Certificates(why.to_string());
-    let mut roots = RootCertStore::empty();
-    if let Some(pem) = &target.trust {
-        for certificate in CertificateDer::pem_slice_iter(pem) {
-            let certificate = certificate.map_err(|error| bad(&error))?;
-            roots.add(certificate).map_err(|error| bad(&error))?;
-        }
-    } else {
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    }
-    if roots.is_empty() {
-        return Err(bad(&"there are none"));
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| bad(&error))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let mut config = trust::config(target.trust.as_deref()).map_err(HttpTargetMistake::Certificates)?;
     config.alpn_protocols = match target.version {
         HttpVersion::One => vec![b"http/1.1".to_vec()],
         HttpVersion::Two => vec![b"h2".to_vec()],

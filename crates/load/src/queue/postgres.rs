@@ -5,12 +5,14 @@ use std::io;
 use std::sync::{Mutex, MutexGuard};
 
 use tokio::sync::Semaphore;
+use tokio_postgres::config::SslMode;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, NoTls, Statement};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::QueueMistake;
+use super::{QueueMistake, is_tls, needless};
 use crate::sender::{Sender, Sending};
-use crate::{Failure, Text};
+use crate::{Failure, Text, trust};
 
 /// Connections at the same time. More requests than that wait for one, which counts as their latency.
 const MOST: usize = 16;
@@ -21,6 +23,8 @@ pub struct PostgresTarget {
     config: Config,
     statement: String,
     body: Text,
+    /// Where the address asks for TLS.
+    tls: Option<MakeRustlsConnect>,
 }
 
 pub(crate) struct Inserter {
@@ -36,14 +40,29 @@ struct Line {
 }
 
 impl PostgresTarget {
-    /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, without TLS. The body is the statement's `$1`, of the type text.
-    pub fn new(url: &str, statement: &str, body: Text) -> Result<Self, QueueMistake> {
-        let config = url.parse().map_err(|_| {
+    /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, with TLS where it ends in `?sslmode=require`. Then the server's
+    /// certificate must be for that host and of one of these authorities (PEM), of the host's where none are given. The body
+    /// is the statement's `$1`, of the type text.
+    pub fn new(
+        url: &str,
+        statement: &str,
+        body: Text,
+        authorities: Option<&[u8]>,
+    ) -> Result<Self, QueueMistake> {
+        let config: Config = url.parse().map_err(|_| {
             QueueMistake::Address(
                 "it is not of the form postgres://USER:PASSWORD@HOST:PORT/DATABASE".to_owned(),
             )
         })?;
-        Ok(Self { config, statement: statement.to_owned(), body })
+        let tls = match config.get_ssl_mode() {
+            SslMode::Require => {
+                let trusted = trust::config(authorities).map_err(QueueMistake::Certificates)?;
+                Some(MakeRustlsConnect::new(trusted))
+            }
+            _ if authorities.is_some() => return Err(needless("?sslmode=require")),
+            _ => None,
+        };
+        Ok(Self { config, statement: statement.to_owned(), body, tls })
     }
 
     pub(crate) fn seeded(self, seed: u64) -> Inserter {
@@ -65,9 +84,16 @@ impl Inserter {
         if let Some(line) = known {
             return Ok(line);
         }
-        let (client, connection) =
-            self.target.config.connect(NoTls).await.map_err(|error| failure(&error, Failure::Connect))?;
-        tokio::spawn(connection);
+        let unreachable = |error: tokio_postgres::Error| failure(&error, Failure::Connect);
+        let client = if let Some(tls) = &self.target.tls {
+            let (client, connection) = self.target.config.connect(tls.clone()).await.map_err(unreachable)?;
+            tokio::spawn(connection);
+            client
+        } else {
+            let (client, connection) = self.target.config.connect(NoTls).await.map_err(unreachable)?;
+            tokio::spawn(connection);
+            client
+        };
         let statement = self.target.statement.as_str();
         let prepared = client.prepare_typed(statement, &[Type::TEXT]).await;
         let statement = prepared.map_err(|error| failure(&error, Failure::Closed))?;
@@ -96,6 +122,9 @@ impl Sender for Inserter {
 fn failure(error: &tokio_postgres::Error, otherwise: Failure) -> Failure {
     if error.as_db_error().is_some() {
         return Failure::Rejected;
+    }
+    if is_tls(error) {
+        return Failure::Tls;
     }
     let cause = error.source().and_then(|source| source.downcast_ref::<io::Error>());
     match (cause, otherwise) {

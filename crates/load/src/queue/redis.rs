@@ -1,12 +1,12 @@
 //! Tasks for a list or a stream of Redis.
 
 use ::redis::aio::MultiplexedConnection;
-use ::redis::{AsyncConnectionConfig, Client, Cmd, RedisError};
+use ::redis::{AsyncConnectionConfig, Client, Cmd, RedisError, TlsCertificates};
 use tokio::sync::Mutex;
 
-use super::QueueMistake;
+use super::{QueueMistake, is_tls, needless};
 use crate::sender::{Sender, Sending};
-use crate::{Failure, Text};
+use crate::{Failure, Text, trust};
 
 /// Tasks that are pushed to Redis, over one connection that all requests share (pipelining).
 #[derive(Clone)]
@@ -32,11 +32,27 @@ pub(crate) struct Pusher {
 }
 
 impl RedisTarget {
-    /// `redis://USER:PASSWORD@HOST:PORT/DATABASE` or `unix://PATH`.
-    pub fn new(url: &str, queue: RedisQueue, body: Text) -> Result<Self, QueueMistake> {
+    /// `redis://USER:PASSWORD@HOST:PORT/DATABASE`, `rediss://` for TLS, or `unix://PATH`. With TLS the server's certificate
+    /// must be for that host and of one of these authorities (PEM), of the host's where none are given.
+    pub fn new(
+        url: &str,
+        queue: RedisQueue,
+        body: Text,
+        authorities: Option<Vec<u8>>,
+    ) -> Result<Self, QueueMistake> {
         // The crate's own words may repeat the address.
         let mistake = |error: RedisError| QueueMistake::Address(error.category().to_owned());
-        Ok(Self { client: Client::open(url).map_err(mistake)?, queue, body })
+        let is_secure = url.starts_with("rediss://");
+        let client = match authorities {
+            Some(_) if !is_secure => return Err(needless("rediss://")),
+            Some(pem) => {
+                trust::config(Some(&pem)).map_err(QueueMistake::Certificates)?;
+                let certificates = TlsCertificates { client_tls: None, root_cert: Some(pem) };
+                Client::build_with_tls(url, certificates)
+            }
+            None => Client::open(url),
+        };
+        Ok(Self { client: client.map_err(mistake)?, queue, body })
     }
 
     pub(crate) fn seeded(self, seed: u64) -> Pusher {
@@ -89,7 +105,9 @@ impl Sender for Pusher {
 }
 
 fn failure(error: &RedisError, otherwise: Failure) -> Failure {
-    if error.is_connection_refusal() {
+    if is_tls(error) {
+        Failure::Tls
+    } else if error.is_connection_refusal() {
         Failure::Refused
     } else if error.is_timeout() {
         Failure::Timeout

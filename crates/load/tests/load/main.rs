@@ -7,5 +7,6 @@ mod http;
 mod program;
 mod queue;
 mod secure;
+mod secure_queue;
 mod stage;
 mod stall;

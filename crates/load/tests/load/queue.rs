@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use crate::stage::{PATIENCE, carried_out, of, text};
 
 /// A server that is killed at the end.
-struct Server(Child);
+pub(crate) struct Server(pub(crate) Child);
 
 impl Drop for Server {
     fn drop(&mut self) {
@@ -21,14 +21,14 @@ impl Drop for Server {
 }
 
 #[allow(clippy::disallowed_methods, reason = "a test starts servers of its own")]
-fn program(name: impl AsRef<std::ffi::OsStr>) -> Command {
+pub(crate) fn program(name: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(name);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command
 }
 
 /// Waits for something to come true.
-async fn until(what: &str, mut check: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut check: impl AsyncFnMut() -> bool) {
     let waiting = async {
         while !check().await {
             sleep(Duration::from_millis(20)).await;
@@ -56,7 +56,7 @@ async fn tasks_are_pushed_to_lists_and_streams_of_redis() {
     let folder = tempfile::tempdir().unwrap();
     let (_server, url) = redis(folder.path()).await;
     let push = |queue| {
-        let target = RedisTarget::new(&url, queue, text(r#"{"task":{n}}"#)).unwrap();
+        let target = RedisTarget::new(&url, queue, text(r#"{"task":{n}}"#), None).unwrap();
         carried_out(of(Target::Redis(target), 200.0, 20))
     };
     assert_eq!(push(RedisQueue::List("jobs".to_owned())).await.ok, 20);
@@ -80,12 +80,12 @@ async fn a_redis_that_goes_away_is_counted_and_one_that_comes_back_is_used() {
     let url = format!("redis://{}", nobody.local_addr().unwrap());
     drop(nobody);
     let list = || RedisQueue::List("jobs".to_owned());
-    let target = RedisTarget::new(&url, list(), text("x")).unwrap();
+    let target = RedisTarget::new(&url, list(), text("x"), None).unwrap();
     let refused = carried_out(of(Target::Redis(target), 100.0, 5)).await;
     assert_eq!(refused.failures, [(Failure::Refused, 5)].into());
 
     let (server, url) = redis(folder.path()).await;
-    let target = RedisTarget::new(&url, list(), text("x")).unwrap();
+    let target = RedisTarget::new(&url, list(), text("x"), None).unwrap();
     let endless = Settings { max_total: None, ..of(Target::Redis(target), 100.0, 1) };
     let load = squall_load::Load::start(endless).unwrap();
     until("tasks are taken", async || load.sample().ok > 0).await;
@@ -130,7 +130,7 @@ async fn tasks_are_inserted_into_sqlite() {
 }
 
 /// PostgreSQL refuses to run as root, so it runs as `nobody` where the tests do.
-async fn postgres(folder: &Path) -> (Server, String) {
+pub(crate) async fn postgres(folder: &Path, settings: &[&str]) -> (Server, String) {
     let binaries = std::fs::read_dir("/usr/lib/postgresql").expect("PostgreSQL is installed");
     let newest = binaries.map(|entry| entry.unwrap().path().join("bin")).max().expect("a version");
     let data = folder.join("data");
@@ -143,7 +143,7 @@ async fn postgres(folder: &Path) -> (Server, String) {
         command
     };
     if rustix::process::geteuid().is_root() {
-        let owned = program("chown").arg("nobody:nogroup").arg(folder).status().unwrap();
+        let owned = program("chown").args(["-R", "nobody:nogroup"]).arg(folder).status().unwrap();
         assert!(owned.success());
     }
     let made =
@@ -158,6 +158,7 @@ async fn postgres(folder: &Path) -> (Server, String) {
         .arg(folder)
         .arg("-D")
         .arg(&data)
+        .args(settings)
         .spawn()
         .unwrap();
     let server = Server(server);
@@ -176,12 +177,12 @@ async fn tasks_are_inserted_into_postgresql() {
         .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
         .tempdir()
         .unwrap();
-    let (server, url) = postgres(folder.path()).await;
+    let (server, url) = postgres(folder.path(), &[]).await;
     let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
     client.batch_execute("create table jobs (body jsonb check (body->>'n' <> '3'))").await.unwrap();
     let insert = |statement: &str| {
-        let target = PostgresTarget::new(&url, statement, text(r#"{"n":"{n}"}"#)).unwrap();
+        let target = PostgresTarget::new(&url, statement, text(r#"{"n":"{n}"}"#), None).unwrap();
         carried_out(of(Target::Postgres(target), 100.0, 10))
     };
     let totals = insert("insert into jobs values ($1::jsonb)").await;
@@ -200,5 +201,5 @@ async fn tasks_are_inserted_into_postgresql() {
         )),
         "{gone:?}"
     );
-    assert!(PostgresTarget::new("no url", "x", text("x")).is_err());
+    assert!(PostgresTarget::new("no url", "x", text("x"), None).is_err());
 }

@@ -78,8 +78,9 @@ async fn a_server_that_stands_still_for_ten_seconds_shows_it_in_the_p99() {
     let at = |share| totals.latency.quantile(share).unwrap();
     // Of 700 requests 500 were due in the stall, one every 20 ms: the p99 is that of the 8th of them, the median in the
     // middle of it.
-    assert!(at(0.99) > stall - Duration::from_secs(1), "{:?} of {stall:?}", at(0.99));
-    assert!(totals.latency.max() >= Some(stall - Duration::from_millis(200)), "{totals:?}");
+    assert!(at(0.99) + Duration::from_secs(1) > stall, "{:?} of {stall:?}", at(0.99));
+    let longest = totals.latency.max().unwrap();
+    assert!(longest + Duration::from_millis(200) >= stall, "{longest:?} of {stall:?}");
     assert!(at(0.5) > stall / 5 && at(0.5) < stall, "{:?}", at(0.5));
     assert!(at(0.1) < stall / 10, "those outside of the stall are quick: {:?}", at(0.1));
 }

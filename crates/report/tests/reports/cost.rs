@@ -257,6 +257,20 @@ fn what_a_measure_says_that_was_not_done_is_told() {
     }
 }
 
+// A count is of the time since the reading before, however long that was.
+#[test]
+fn counts_are_divided_by_their_time() {
+    let record = counted(Flow::Count, None, |second, _| number(if second < 11 { 20.0 } else { 10.0 }));
+    let mut slow = record.clone();
+    slow.events.retain(|event| match &event.kind {
+        EventKind::Read(reading) => (reading.asked.seconds() as u32).is_multiple_of(2),
+        _ => true,
+    });
+    let measured = &pages(&slow).0.cost.measured[0];
+    assert!((measured.level - 10.0).abs() < 1e-9, "20 in two seconds: {measured:?}");
+    assert!((measured.lost - 120.0).abs() < 1e-6 && (measured.wanted - 240.0).abs() < 1e-6, "{measured:?}");
+}
+
 // What could not be read is not counted as lost, and not as done.
 #[test]
 fn seconds_of_which_nothing_is_known_are_said() {

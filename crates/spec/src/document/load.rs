@@ -83,8 +83,10 @@ document! {
 document! {
     /// Tasks for a queue in Redis.
     struct RedisLoad one_of("a queue": "list", "stream") {
-        /// Address: `redis://HOST:PORT/DATABASE`.
+        /// Address: `redis://HOST:PORT/DATABASE`, `rediss://` for TLS, or `unix://PATH`.
         url: required At<String>,
+        /// With TLS, a file with the certificates (PEM) of the authorities to trust instead of the system's.
+        ca: optional At<String>,
         /// The list that tasks are pushed to (LPUSH).
         list: optional At<String>,
         /// The stream that tasks are added to (XADD), as the field `body`.
@@ -101,8 +103,10 @@ document! {
 document! {
     /// Tasks for a queue in PostgreSQL or SQLite.
     struct SqlLoad {
-        /// Address: `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, or `sqlite:PATH`.
+        /// Address: `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, with TLS where it ends in `?sslmode=require`, or `sqlite:PATH`.
         url: required At<String>,
+        /// With TLS, a file with the certificates (PEM) of the authorities to trust instead of the system's.
+        ca: optional At<String>,
         /// The statement that inserts a task. The body is its only parameter: `$1`, in SQLite `?1`.
         statement: required At<String>,
         /// The task.

@@ -181,7 +181,7 @@ fn target(
     let http = written.http.as_ref()?;
     let url = text::url(&http.url, &WORDS, notes);
     let headers = text::headers(http.headers.as_ref(), &WORDS, notes);
-    let ca = http.ca.as_ref().map(|ca| text::template(ca, &[], notes));
+    let ca = authorities(http.ca.as_ref(), notes);
     let body = body(http.body.as_ref(), http.body_file.as_ref(), notes);
     let texts = [&http.url].into_iter().chain(&http.body);
     let values = http.headers.iter().flat_map(|map| &map.0).filter_map(|(_, value)| value.as_ref());
@@ -192,7 +192,7 @@ fn target(
         headers,
         body: body.ok()?,
         csv: csv.ok()?,
-        ca: ca.map_or(Some(None), |ca| ca.map(Some))?,
+        ca: ca.ok()?,
         connections: if http.reuse == Some(Flag::No) { Connections::New } else { Connections::Reused },
         version: http.version.as_ref().map_or(HttpVersion::One, |version| version.0),
     }))
@@ -236,7 +236,7 @@ fn command(written: &CommandLoad, notes: &mut Notes<'_>) -> Option<LoadTarget> {
 }
 
 fn redis(written: &RedisLoad, place: Place, notes: &mut Notes<'_>) -> Option<LoadTarget> {
-    let url = address(&written.url, &["redis://", "unix://"], notes);
+    let url = address(&written.url, &["redis://", "rediss://", "unix://"], notes);
     let queue = written
         .list
         .as_ref()
@@ -244,19 +244,27 @@ fn redis(written: &RedisLoad, place: Place, notes: &mut Notes<'_>) -> Option<Loa
         .or_else(|| written.stream.as_ref().map(|stream| RedisQueue::Stream(stream.value.clone())));
     let body = task(written.body.as_ref(), written.body_file.as_ref(), place, notes);
     let csv = words(written.body.iter(), written.csv.as_ref(), notes);
-    Some(LoadTarget::Redis { url: url?, queue: queue?, body: body?, csv: csv.ok()? })
+    let ca = authorities(written.ca.as_ref(), notes);
+    Some(LoadTarget::Redis { url: url?, queue: queue?, body: body?, csv: csv.ok()?, ca: ca.ok()? })
 }
 
 fn sql(written: &SqlLoad, place: Place, notes: &mut Notes<'_>) -> Option<LoadTarget> {
     let url = address(&written.url, &["postgres://", "postgresql://", "sqlite:"], notes);
     let body = task(written.body.as_ref(), written.body_file.as_ref(), place, notes);
     let csv = words(written.body.iter(), written.csv.as_ref(), notes);
+    let ca = authorities(written.ca.as_ref(), notes);
     Some(LoadTarget::Sql {
         url: url?,
         statement: written.statement.value.clone(),
         body: body?,
         csv: csv.ok()?,
+        ca: ca.ok()?,
     })
+}
+
+/// A file with certificates.
+fn authorities(ca: Option<&At<String>>, notes: &mut Notes<'_>) -> Result<Option<Template>, Noted> {
+    ca.map(|ca| text::template(ca, &[], notes).ok_or(Noted)).transpose()
 }
 
 fn address(url: &At<String>, forms: &[&str], notes: &mut Notes<'_>) -> Option<Template> {
