@@ -11,6 +11,7 @@
 //! - After `SYNC` or `PSYNC`, and after bytes that are not Redis's protocol (TLS), everything passes unseen.
 
 mod command;
+mod drawn;
 mod error;
 mod frame;
 mod hit;

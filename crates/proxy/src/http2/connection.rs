@@ -1,20 +1,21 @@
 //! One connection of HTTP/2.
 
+mod flow;
+mod headers;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 
-use super::block::{Codec, Field};
-use super::delivery::{REMEMBERED, remember, wide};
+use super::block::Codec;
+use super::delivery::{REMEMBERED, wide};
 use super::frame::{self, Head};
-use super::input::{Block, Fate, Input, State};
+use super::input::{Fate, Input, State};
 use super::output::Output;
-use super::stream::{Stream, edit, value};
+use super::stream::Stream;
 use super::tickets::Tickets;
-use crate::http::plan::{self, Drawn};
-use crate::http::request::Request;
-use crate::http::rule::{Ending, Rule};
+use crate::http::rule::Rule;
 use crate::layer::{Act, LIMIT, Layer, Way};
 use crate::rulebook::Rulebook;
 
@@ -177,12 +178,6 @@ impl Connection {
         }
     }
 
-    /// Whether the client accepts this frame now.
-    fn has_room(&self, head: &Head, fate: Fate) -> bool {
-        // Without a debt the server's account of the window is the client's own.
-        head.kind != frame::DATA || fate != Fate::Pass || self.debt == 0 || wide(head.length) <= self.window
-    }
-
     fn begin(&mut self, way: Way, head: Head, fate: Fate, acts: &mut Vec<Act>) {
         let input = self.input(way);
         input.state = State::Payload { head, left: head.length, fate };
@@ -270,50 +265,6 @@ impl Connection {
         true
     }
 
-    fn settings(&mut self, way: Way, payload: &[u8]) {
-        for (setting, value) in frame::settings(payload) {
-            match (setting, way) {
-                // What the client allows is for the server's blocks, and the other way round.
-                (frame::HEADER_TABLE_SIZE, Way::Upstream) => self.answers.allow(value),
-                (frame::HEADER_TABLE_SIZE, Way::Downstream) => self.requests.allow(value),
-                (frame::INITIAL_WINDOW_SIZE, Way::Upstream) => {
-                    let change = i64::from(value) - self.stream_window;
-                    self.stream_window += change;
-                    for stream in self.streams.values_mut() {
-                        stream.window += change;
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// The client accepts more.
-    fn credit(&mut self, stream: u32, credit: u32, whole: &Bytes, now: Instant, acts: &mut Vec<Act>) {
-        if stream == 0 {
-            self.window += i64::from(credit);
-            let kept = self.debt.min(u64::from(credit));
-            self.debt -= kept;
-            let rest = credit - kept as u32;
-            if kept == 0 {
-                self.to_server.pass(whole.clone(), true, acts);
-            } else if rest > 0 {
-                self.to_server.pass(frame::window_update(0, rest), true, acts);
-            }
-            self.flush(now, acts);
-            let stalled = std::mem::take(&mut self.stalled).freeze();
-            self.bytes(Way::Downstream, stalled, now, acts);
-            self.flush(now, acts);
-            return;
-        }
-        if let Some(followed) = self.streams.get_mut(&stream) {
-            followed.window += i64::from(credit);
-        }
-        if !self.unheard.contains(&stream) {
-            self.to_server.pass(whole.clone(), true, acts);
-        }
-    }
-
     fn reset(&mut self, way: Way, stream: u32, code: u32, whole: &Bytes, now: Instant, acts: &mut Vec<Act>) {
         self.tickets.reset(stream);
         match way {
@@ -333,139 +284,6 @@ impl Connection {
                 None => self.to_client.pass(whole.clone(), true, acts),
             },
         }
-    }
-
-    fn fragment(
-        &mut self,
-        way: Way,
-        head: &Head,
-        payload: Bytes,
-        whole: &Bytes,
-        now: Instant,
-        acts: &mut Vec<Act>,
-    ) -> bool {
-        let Some(mut content) = frame::content(head, payload) else { return false };
-        let promised = if head.kind == frame::PUSH_PROMISE {
-            let Some(promised) = frame::number(&content) else { return false };
-            drop(content.split_to(4));
-            Some(promised)
-        } else {
-            None
-        };
-        let block = self.input(way).block.get_or_insert_with(|| Block {
-            stream: head.stream,
-            end_stream: head.has(frame::END_STREAM),
-            promised,
-            fragments: BytesMut::new(),
-            frames: BytesMut::new(),
-        });
-        block.fragments.extend_from_slice(&content);
-        block.frames.extend_from_slice(whole);
-        if !head.has(frame::END_HEADERS) {
-            return true;
-        }
-        let Some(block) = self.input(way).block.take() else { return true };
-        let codec = match way {
-            Way::Upstream => &mut self.requests,
-            Way::Downstream => &mut self.answers,
-        };
-        let Ok(fields) = codec.decode(&block.fragments) else {
-            // The last frame of the block is put back by whoever asked.
-            let before = block.frames.len() - whole.len();
-            let frames = BytesMut::from(&block.frames[..before]);
-            self.input(way).block = Some(Block { frames, ..block });
-            return false;
-        };
-        match way {
-            Way::Upstream => self.request(block, fields, now, acts),
-            Way::Downstream => self.answer(block, fields, now, acts),
-        }
-        self.flush(now, acts);
-        true
-    }
-
-    /// The client's headers: a request, or trailers.
-    fn request(&mut self, block: Block, mut fields: Vec<Field>, now: Instant, acts: &mut Vec<Act>) {
-        let stream = block.stream;
-        if block.end_stream {
-            self.asked(stream);
-        }
-        if self.unheard.contains(&stream) {
-            return self.requests.part();
-        }
-        if let (Some(method), true) = (value(&fields, b":method"), stream > self.newest) {
-            self.newest = stream;
-            let request = Request {
-                method,
-                target: value(&fields, b":path").unwrap_or_default(),
-                authority: value(&fields, b":authority"),
-                fields: &fields[..],
-            };
-            let Drawn { plan, side } = plan::of(&self.rules, &request, acts);
-            let mut ticket = self.rules.ticket(side, now);
-            let head_only = method == b"HEAD";
-            if let Some(plan) = plan {
-                let keeps = plan.keeps_the_request();
-                if plan.edits_request() {
-                    self.requests.part();
-                    for live in &plan.rules {
-                        edit(&live.rule.request, &mut fields);
-                    }
-                }
-                let mut followed = Stream::new(plan, self.stream_window, block.end_stream);
-                if keeps {
-                    if let (Some(ticket), Some(Ending::Answer(answer))) =
-                        (ticket.take(), &followed.plan.ending)
-                    {
-                        ticket.answered(now + followed.plan.delay, answer.is_failure());
-                    }
-                    followed.own(head_only, now);
-                }
-                self.streams.insert(stream, followed);
-                if keeps {
-                    remember(&mut self.unheard, stream);
-                    return self.requests.part();
-                }
-            }
-            if let Some(ticket) = ticket {
-                self.tickets.asked(stream, ticket);
-            }
-        }
-        self.forward(Way::Upstream, block, &fields, acts);
-    }
-
-    /// The server's headers.
-    fn answer(&mut self, block: Block, fields: Vec<Field>, now: Instant, acts: &mut Vec<Act>) {
-        let stream = block.stream;
-        if block.promised.is_none() {
-            let plan = self.streams.get(&stream).map(|followed| &followed.plan);
-            let at = plan.map_or(now, |plan| now + plan.delay);
-            let breaks = plan.is_some_and(|plan| plan.breaks_off());
-            self.tickets.headers(stream, &fields, block.end_stream, at, breaks);
-        }
-        if self.unwanted.contains(&stream) {
-            return self.answers.part();
-        }
-        if let (Some(followed), None) = (self.streams.get_mut(&stream), block.promised) {
-            // They may go out later than blocks that come after them.
-            self.answers.part();
-            let server = followed.headers(fields, block.end_stream, now);
-            return self.dismiss(stream, server, acts);
-        }
-        self.forward(Way::Downstream, block, &fields, acts);
-    }
-
-    fn forward(&mut self, way: Way, block: Block, fields: &[Field], acts: &mut Vec<Act>) {
-        let codec = match way {
-            Way::Upstream => &mut self.requests,
-            Way::Downstream => &mut self.answers,
-        };
-        let frames = if codec.is_anew() {
-            frame::headers(block.stream, block.promised, &codec.encode(fields), block.end_stream)
-        } else {
-            block.frames.freeze()
-        };
-        self.output(way).pass(frames, true, acts);
     }
 
     /// The server's data on a stream that is followed.

@@ -1,20 +1,20 @@
 //! One connection.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 
 use super::command::{Command, Head, Reading};
+use super::drawn::{Drawn, drawn, wanted};
 use super::frame::{Frame, Scanned};
 use super::hit::{done, what};
 use super::keys;
 use super::replies::{Expected, Replies};
-use super::rule::{About, Drop, Effect, Rule};
+use super::rule::{Drop, Effect, Rule};
 use super::special::Special;
 use crate::delay_line::DelayLine;
-use crate::groups::{Side, Ticket};
+use crate::groups::Ticket;
 use crate::layer::{Act, Hit, LIMIT, Layer, Way};
 use crate::rulebook::{Live, Rulebook};
 
@@ -382,46 +382,4 @@ impl Session {
             Step::End => acts.push(Act::End(Way::Upstream)),
         }
     }
-}
-
-/// How many arguments must be known to say what becomes of a command.
-fn wanted(command: &Command<'_>, rules: &[Arc<Live<Rule>>], client: Option<IpAddr>) -> usize {
-    if command.known() == 0 {
-        return 1;
-    }
-    let mut wanted = match Special::of(command) {
-        Special::Client if command.known() < 2 => 2,
-        Special::Client if command.is(1, b"reply") => 3,
-        _ => 1,
-    };
-    for rule in rules {
-        if let About::More(more) | About::YesWithKeyAt(more) = rule.rule.about(command, client) {
-            wanted = wanted.max(more);
-        }
-    }
-    wanted
-}
-
-/// What the rules make of a command.
-#[derive(Default)]
-struct Drawn<'a> {
-    /// The first rule that hits it, and the chance that was drawn for it.
-    hit: Option<(&'a Live<Rule>, f64)>,
-    /// Its group; `None` when no rule is about it.
-    side: Option<Side>,
-}
-
-fn drawn<'a>(command: &Command<'_>, rules: &'a [Arc<Live<Rule>>], client: Option<IpAddr>) -> Drawn<'a> {
-    let mut side = None;
-    for rule in rules {
-        if !matches!(rule.rule.about(command, client), About::Yes | About::YesWithKeyAt(_)) {
-            continue;
-        }
-        let (number, chance) = rule.draw();
-        if rule.rule.share.takes(number, chance) {
-            return Drawn { hit: Some((&**rule, chance)), side: Some(Side::Hit) };
-        }
-        side = Some(Side::Spared);
-    }
-    Drawn { hit: None, side }
 }
