@@ -81,6 +81,16 @@ impl Connection {
         }
     }
 
+    /// The server answers nothing more: what the client still says waits for nothing, and goes on as it is.
+    fn unanswered(&mut self, now: Instant, acts: &mut Vec<Act>) {
+        if matches!(self.up, Up::Ignored | Up::Inner | Up::Raw) {
+            return;
+        }
+        self.exchanges.clear();
+        let behind = std::mem::take(&mut self.behind).freeze();
+        self.raw_up(behind, now, acts);
+    }
+
     /// Sends something in its order, not before `at`.
     fn put(
         &mut self,
@@ -230,6 +240,9 @@ impl Layer for Connection {
             _ => {}
         }
         self.end(way, now, now, acts);
+        if way == Way::Downstream {
+            self.unanswered(now, acts);
+        }
     }
 
     fn wake_at(&self) -> Option<Instant> {

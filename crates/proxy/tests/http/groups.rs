@@ -78,8 +78,8 @@ fn a_request_without_its_answer_has_failed_and_one_that_nobody_can_follow_is_not
     let mut wire = Wire::new(http::session(rules.clone(), Options::default()));
     wire.client([get("/a"), get("/b")].concat());
     wire.server(OK);
-    wire.ended(Way::Downstream);
     assert_eq!(counted(&rules)[1].0, 1);
+    wire.ended(Way::Downstream);
     drop(wire);
     assert_eq!(counted(&rules)[1], (2, 1, vec![(0, 1)]));
 

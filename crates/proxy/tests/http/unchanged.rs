@@ -225,3 +225,24 @@ fn a_head_that_never_ends_passes_in_the_end() {
     wire.client(b" more");
     assert_eq!(wire.up.len(), line.len() + 5);
 }
+
+#[test]
+fn what_waits_for_an_answer_goes_on_when_the_server_ends_without_one() {
+    let upgrade = "GET /ws HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
+    for start in
+        [format!("{upgrade}behind it"), "GET / HTTP/1.1\r\n\r\n".repeat(300), format!("{upgrade}GET")]
+    {
+        let mut wire = Wire::http(&[IDLE]);
+        wire.client(&start);
+        assert!(!wire.wants(Way::Upstream));
+        wire.ended(Way::Downstream);
+        // Otherwise nobody would hear the client's end.
+        assert!(wire.wants(Way::Upstream));
+        wire.client("last words");
+        wire.ended(Way::Upstream);
+        assert_eq!(
+            (wire.up_text(), &wire.ends[..]),
+            (format!("{start}last words"), &["end down", "end up"][..])
+        );
+    }
+}
