@@ -89,8 +89,10 @@ pub enum Change {
         api: ProxyApi,
         /// The name of the toxic.
         name: String,
-        /// The toxic.
+        /// The toxic, with its values filled in.
         toxic: Toxic,
+        /// Its attributes as they may be shown.
+        shown: String,
         /// Share of what passes that is hit, 0 to 1.
         toxicity: f64,
         /// The proxy removes it by itself after this.
@@ -188,7 +190,7 @@ impl Change {
                 set.map(drop).map(nothing_runs).map_err(|error| reason(&error))
             }
             Self::Service(order) => Err(format!("{order:?} was not handed to the supervisor")),
-            Self::AddToxic { api, name, toxic, toxicity, ttl } => {
+            Self::AddToxic { api, name, toxic, toxicity, ttl, shown: _ } => {
                 api.add(&name, &toxic, toxicity, ttl).map(nothing_runs)
             }
             Self::Run { argv, timeout, mark } => {
@@ -219,9 +221,8 @@ impl std::fmt::Display for Change {
                 write!(f, "set the {resource} limit of pid {} to {soft}", process.pid)
             }
             Self::Service(order) => order.fmt(f),
-            Self::AddToxic { api, toxic, toxicity, .. } => {
-                let attributes = serde_json::Value::Object(toxic.attributes.clone());
-                write!(f, "add the toxic {} {attributes} to the proxy {}", toxic.kind, api.proxy)?;
+            Self::AddToxic { api, toxic, toxicity, shown, .. } => {
+                write!(f, "add the toxic {} {shown} to the proxy {}", toxic.kind, api.proxy)?;
                 if *toxicity < 1.0 { write!(f, " at toxicity {toxicity}") } else { Ok(()) }
             }
             Self::Run { argv, .. } => write!(f, "run {}", argv.first().map_or("nothing", String::as_str)),

@@ -26,7 +26,7 @@ pub struct Obstacle {
 }
 
 /// Every kind of fault, with the means that it needs.
-const NEEDS: [(&str, &[Mechanism]); 24] = [
+const NEEDS: [(&str, &[Mechanism]); 25] = [
     ("process-kill", &[Mechanism::Signal]),
     ("process-pause (signal)", &[Mechanism::Signal]),
     ("process-pause (freezer)", &[Mechanism::CgroupFreezer]),
@@ -49,6 +49,7 @@ const NEEDS: [(&str, &[Mechanism]); 24] = [
     ("websocket", &[]),
     ("redis", &[]),
     ("postgres", &[]),
+    ("tls", &[]),
     ("traffic (transparent proxy)", &[Mechanism::Redirect]),
     ("command", &[]),
 ];

@@ -183,7 +183,7 @@ pub enum Amount {
 
 impl Fault {
     /// Every kind, as people write it.
-    pub const KINDS: [&str; 20] = [
+    pub const KINDS: [&str; 21] = [
         "process-kill",
         "process-pause",
         "cpu-stress",
@@ -203,6 +203,7 @@ impl Fault {
         "websocket",
         "redis",
         "postgres",
+        "tls",
         "command",
     ];
 

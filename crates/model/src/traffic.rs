@@ -34,6 +34,8 @@ pub enum Protocol {
     Redis,
     /// Statements of PostgreSQL.
     Postgres,
+    /// TLS, by its handshakes.
+    Tls,
 }
 
 /// One fault in the words of the proxy's API: a toxic.
@@ -70,6 +72,7 @@ impl Protocol {
             Self::Websocket => "websocket",
             Self::Redis => "redis",
             Self::Postgres => "postgres",
+            Self::Tls => "tls",
         }
     }
 }

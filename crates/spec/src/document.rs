@@ -9,4 +9,5 @@ pub(crate) mod policy;
 pub(crate) mod probe;
 pub(crate) mod stage;
 pub(crate) mod target;
+pub(crate) mod tls;
 pub(crate) mod traffic;

@@ -157,6 +157,7 @@ faults:
   busy: { inject: { redis: { commands: [BLMOVE, "CONFIG SET"], keys: "jobs:*", delay: 100ms, jitter: 20ms, error: "MOVED 127.0.0.1:7001", every: 2 } }, on: { service: cache }, percent: 30 % }
   shed: { inject: { http: { paths: [/cart, "/pay/*"], answer: { status: 429, headers: { Retry-After: "2" } }, first: 10 } }, on: { service: app } }
   serial: { inject: { postgres: { kinds: [update], statement: "orders", error: "40001" } }, on: { service: app } }
+  stale: { inject: { tls: { certificate: expired, sni: "*.shop.test", authority: { certificate: /etc/ca.pem, key: /etc/ca.key }, upstream: { tls: { name: shop.test, roots: /etc/ca.pem } } } }, on: { service: app } }
   lag: { inject: { websocket: { delay: 1s, direction: downstream } }, on: { service: app } }
   own: { inject: { command: { inject: [a], undo: [b], check: [c], timeout: 3s } } }
 "#;

@@ -247,15 +247,16 @@ fn command_leaves_nothing() {
 }
 
 /// What is done to the traffic of each protocol.
-const TRAFFIC: [&str; 5] = [
+const TRAFFIC: [&str; 6] = [
     "inject: { tcp: { delay: 1ms } }",
     "inject: { http: { delay: 1ms } }",
     "inject: { websocket: { delay: 1ms } }",
     "inject: { redis: { delay: 1ms } }",
     "inject: { postgres: { delay: 1ms } }",
+    "inject: { tls: { certificate: none, upstream: { plain: {} } } }",
 ];
 
-// F16 to F19: the faults on the five protocols are on together, at a proxy that outlives the run, and the kill comes at
+// F16 to F19: the faults on all protocols are on together, at a proxy that outlives the run, and the kill comes at
 // the boundaries of one after the other. None of their toxics stays.
 #[test]
 fn faults_on_traffic_leave_nothing() {
@@ -275,7 +276,7 @@ fn faults_on_traffic_leave_nothing() {
         traffic.standing().port("tcp")
     );
     let mut turn = PROTOCOLS.iter().cycle();
-    table("the five protocols", |who, boundary| {
+    table("all protocols at once", |who, boundary| {
         let squall = Squall::new();
         squall.file("crash.yaml", &text);
         let protocol = turn.next().unwrap();

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use squall_host::clock;
 use squall_model::template::Template;
-use squall_model::traffic::Toxic;
+use squall_model::traffic::{Protocol, Toxic};
 use squall_model::undo::Undo;
 use squall_model::unit::Percent;
 
 use super::{Measuring, Prepared, Refusal, Site};
 use crate::change::{Change, Step};
+use crate::filling::Filling;
 use crate::plural;
 use crate::proxy_api::{ProxyApi, Sight};
 use crate::reason::reason;
@@ -33,7 +35,18 @@ pub(super) fn prepare(site: &Site, toxics: &[Toxic], percent: Percent) -> Result
     let mut names = Vec::new();
     for (number, toxic) in toxics.iter().enumerate() {
         let name = site.toxic_name(number);
-        steps.push(step(&api, &plain, &name, toxic, percent, site.remaining));
+        let shown = Value::Object(toxic.attributes.clone()).to_string();
+        let toxic = with_files(toxic, &site.filling)?;
+        let change = Change::AddToxic {
+            api: api.clone(),
+            name: name.clone(),
+            toxic,
+            shown,
+            toxicity: percent.0 / 100.0,
+            ttl: site.remaining,
+        };
+        let undo = Undo::RemoveToxic { api: plain.clone(), proxy: api.proxy.clone(), toxic: name.clone() };
+        steps.push(Step { undo, change });
         names.push(name);
     }
     // The answer must be there before the window is over.
@@ -41,24 +54,28 @@ pub(super) fn prepare(site: &Site, toxics: &[Toxic], percent: Percent) -> Result
     Ok(Prepared { steps, effect: hit(api, names, within), expects: None })
 }
 
-fn step(
-    api: &ProxyApi,
-    plain: &Template,
-    name: &str,
-    toxic: &Toxic,
-    percent: Percent,
-    ttl: Duration,
-) -> Step {
-    Step {
-        undo: Undo::RemoveToxic { api: plain.clone(), proxy: api.proxy.clone(), toxic: name.to_owned() },
-        change: Change::AddToxic {
-            api: api.clone(),
-            name: name.to_owned(),
-            toxic: toxic.clone(),
-            toxicity: percent.0 / 100.0,
-            ttl,
-        },
+/// The toxic with its files read: certificates and keys, which are named in the plan and stand in no record.
+fn with_files(toxic: &Toxic, filling: &Filling) -> Result<Toxic, Refusal> {
+    let mut toxic = toxic.clone();
+    if toxic.kind == Protocol::Tls.name() {
+        for value in toxic.attributes.values_mut() {
+            fill(value, filling)?;
+        }
     }
+    Ok(toxic)
+}
+
+fn fill(value: &mut Value, filling: &Filling) -> Result<(), Refusal> {
+    match value {
+        Value::String(text) => {
+            let template = Template(std::mem::take(text));
+            *text = filling.fill(&template).map_err(|error| reason(&error))?;
+        }
+        Value::Array(values) => values.iter_mut().try_for_each(|value| fill(value, filling))?,
+        Value::Object(values) => values.values_mut().try_for_each(|value| fill(value, filling))?,
+        _ => {}
+    }
+    Ok(())
 }
 
 /// A fault on traffic has an effect once it has hit something: the proxy counts.

@@ -4,6 +4,7 @@ use squall_model::fault::{Amount, PauseBy, Scope, Signal};
 use squall_model::unit::{Bytes, Percent, Span};
 
 use crate::document::http::HttpDocument;
+use crate::document::tls::TlsDocument;
 use crate::document::traffic::{PostgresDocument, RedisDocument, TcpDocument, WebsocketDocument};
 use crate::mistake::At;
 use crate::shape::{Map, Tried, choice, document};
@@ -105,6 +106,8 @@ choice! {
         Redis("redis"): At<RedisDocument>,
         /// Statements of PostgreSQL on their way to the service, through its `proxy`.
         Postgres("postgres"): At<PostgresDocument>,
+        /// TLS connections of the service's clients, through its `proxy`: their handshake, and the certificate that they see.
+        Tls("tls"): At<TlsDocument>,
         /// Messages of a WebSocket, through the service's `proxy`.
         Websocket("websocket"): At<WebsocketDocument>,
         /// Programs of your own.

@@ -210,7 +210,7 @@ fn reachable(
     let message = format!("`{}` has no processes on this machine", service.name);
     notes.mistake(
         Mistake::new(Code::NoControl, message, place, "is elsewhere")
-            .help("`tcp`, `http`, `redis` and `postgres` act on its traffic"),
+            .help("`tcp`, `http`, `websocket`, `redis`, `postgres` and `tls` act on its traffic"),
     );
     None
 }
@@ -296,6 +296,7 @@ fn kind(inject: &InjectDocument) -> (&'static str, Acts) {
         InjectDocument::Websocket(_) => ("websocket", Acts::Traffic),
         InjectDocument::Postgres(_) => ("postgres", Acts::Traffic),
         InjectDocument::Redis(_) => ("redis", Acts::Traffic),
+        InjectDocument::Tls(_) => ("tls", Acts::Traffic),
         InjectDocument::Command(_) => ("command", Acts::Host),
     }
 }

@@ -114,6 +114,7 @@ pub(crate) fn fault(
         InjectDocument::Postgres(postgres) => {
             traffic::postgres(&postgres.value, postgres.place, percent, notes)?
         }
+        InjectDocument::Tls(tls) => traffic::tls(&tls.value, tls.place, percent, notes)?,
         InjectDocument::Redis(redis) => traffic::redis(&redis.value, redis.place, percent, notes)?,
         InjectDocument::Command(command) => command_fault(command, notes)?,
     })

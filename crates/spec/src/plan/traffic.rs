@@ -4,6 +4,7 @@ mod http;
 mod postgres;
 mod redis;
 mod tcp;
+mod tls;
 mod websocket;
 
 use std::fmt::Display;
@@ -22,6 +23,7 @@ pub(crate) use http::http;
 pub(crate) use postgres::postgres;
 pub(crate) use redis::redis;
 pub(crate) use tcp::tcp;
+pub(crate) use tls::tls;
 pub(crate) use websocket::websocket;
 
 /// A delay longer than this is a typing error, and the proxy refuses it.

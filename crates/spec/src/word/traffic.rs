@@ -46,7 +46,34 @@ pub(crate) enum ResetPoint {
     End,
 }
 
+/// How a handshake of TLS is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refuse {
+    Close,
+    Reset,
+    Alert,
+}
+
+/// What is wrong with a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Certificate {
+    None,
+    Expired,
+    NotYetValid,
+    WrongHost,
+    SelfSigned,
+    UnknownIssuer,
+}
+
 words! {
+    Refuse, "a way to refuse a handshake", {
+        "close" => Refuse::Close, "reset" => Refuse::Reset, "alert" => Refuse::Alert,
+    }
+    Certificate, "a flaw of a certificate", {
+        "none" => Certificate::None, "expired" => Certificate::Expired, "not-yet-valid" => Certificate::NotYetValid,
+        "wrong-host" => Certificate::WrongHost, "self-signed" => Certificate::SelfSigned,
+        "unknown-issuer" => Certificate::UnknownIssuer,
+    }
     Protocol, "a protocol", {
         "tcp" => Protocol::Tcp, "http" => Protocol::Http, "websocket" => Protocol::Websocket, "redis" => Protocol::Redis,
         "postgres" => Protocol::Postgres,
@@ -115,6 +142,29 @@ impl Disconnect {
         match self {
             Self::Close => "close",
             Self::Reset => "reset",
+        }
+    }
+}
+
+impl Refuse {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Close => "close",
+            Self::Reset => "reset",
+            Self::Alert => "alert",
+        }
+    }
+}
+
+impl Certificate {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not-yet-valid",
+            Self::WrongHost => "wrong-host",
+            Self::SelfSigned => "self-signed",
+            Self::UnknownIssuer => "unknown-issuer",
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::Child;
+use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -18,7 +18,7 @@ use crate::binary::Squall;
 use crate::wait;
 
 /// The protocols, by the names that their faults and their proxies have.
-pub const PROTOCOLS: [&str; 5] = ["tcp", "http", "websocket", "redis", "postgres"];
+pub const PROTOCOLS: [&str; 6] = ["tcp", "http", "websocket", "redis", "postgres", "tls"];
 
 /// An answer that takes longer is none.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -47,8 +47,8 @@ impl Standing {
                 let mut proxy = serde_json::json!({
                     "name": name, "listen": format!("127.0.0.1:{}", ports[*name]), "upstream": format!("127.0.0.1:{upstream}"),
                 });
-                // A WebSocket begins as HTTP.
-                let protocol = if *protocol == "websocket" { "http" } else { protocol };
+                // A WebSocket begins as HTTP, and within TLS it is looked for.
+                let protocol = if ["websocket", "tls"].contains(protocol) { "http" } else { protocol };
                 if protocol != "tcp" {
                     proxy["protocol"] = protocol.into();
                 }
@@ -160,7 +160,12 @@ fn connect(port: u16) -> std::io::Result<TcpStream> {
 }
 
 /// One question of a new connection, and the beginning of its answer.
+#[expect(clippy::disallowed_methods, reason = "tests ask as a person does")]
 fn ask(protocol: &str, port: u16) -> std::io::Result<()> {
+    if protocol == "tls" {
+        let url = format!("https://127.0.0.1:{port}/");
+        return Command::new("curl").args(["-sk", "--max-time", "1", &url]).output().map(drop);
+    }
     let mut stream = connect(port)?;
     let mut answer = [0; 256];
     match protocol {

@@ -1,0 +1,66 @@
+//! Faults on TLS, as they are written. The words are those of the proxy's own rules.
+
+use squall_model::unit::Span;
+
+use crate::mistake::At;
+use crate::shape::{choice, document};
+use crate::word::{Certificate, Refuse, Texts};
+
+document! {
+    /// TLS connections: which, and what is done to their handshake.
+    struct TlsDocument {
+        /// Server names that clients ask for (SNI), with `*` for any text. Every connection where nothing is said.
+        sni: optional Texts,
+        /// Only so many of those that match.
+        first: optional At<u64>,
+        /// Only every n-th of those that match.
+        every: optional At<u64>,
+        /// The handshake begins so much later.
+        delay: optional At<Span>,
+        /// The delay is up to so much shorter or longer.
+        jitter: optional At<Span>,
+        /// The handshake does not happen: the connection is closed (`close`), reset (`reset`), or ended with the alert `handshake_failure` (`alert`).
+        refuse: optional At<Refuse>,
+        /// The client sees this certificate in place of the service's: `expired`, `not-yet-valid`, `wrong-host`, `self-signed`, `unknown-issuer`, or one that is right (`none`), so that faults on `http` see what is said.
+        certificate: optional At<Certificate>,
+        /// Who signs that certificate. An authority that nobody knows where nothing is said. With `certificate`.
+        authority: optional At<AuthorityDocument>,
+        /// How it goes on to the service. Over TLS, whatever certificate the service has, where nothing is said. With `certificate`.
+        upstream: optional At<OnwardDocument>,
+    }
+}
+
+document! {
+    /// A certificate and its key, in files (PEM).
+    struct AuthorityDocument {
+        /// The file with the certificate.
+        certificate: required At<String>,
+        /// The file with its key. It is read when the fault is injected, and shown nowhere.
+        key: required At<String>,
+    }
+}
+
+choice! {
+    /// How a connection that was opened goes on.
+    enum OnwardDocument("a way to the service") {
+        /// Not encrypted: `plain: {}`.
+        Plain("plain"): PlainDocument,
+        /// Over TLS.
+        Tls("tls"): OnwardTlsDocument,
+    }
+}
+
+document! {
+    /// Not encrypted.
+    struct PlainDocument {}
+}
+
+document! {
+    /// TLS to the service.
+    struct OnwardTlsDocument {
+        /// The name of the service. The one that the client asked for where nothing is said.
+        name: optional At<String>,
+        /// A file with the authorities to trust (PEM). Every certificate is taken where nothing is said.
+        roots: optional At<String>,
+    }
+}
