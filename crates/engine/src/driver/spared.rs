@@ -10,6 +10,7 @@ use squall_model::undo::Undo;
 
 use super::Run;
 use crate::change::Change;
+use crate::fault;
 use crate::proxy_api::ProxyApi;
 use crate::reason::reason;
 
@@ -33,8 +34,9 @@ pub(super) async fn watch(run: &Run) -> Result<(), String> {
         tokio::task::spawn_blocking(move || asked.counts_traffic())
             .await
             .map_err(|error| format!("a task of the run ended: {error}"))??;
+        let (toxic, shown) = fault::with_files(toxic, &run.filling)?;
         let receipt = run.hand.owe(None, &undo, None)?;
-        let change = Change::AddToxic { api, name, toxic: toxic.clone(), toxicity: 0.0, ttl };
+        let change = Change::AddToxic { api, name, toxic, shown, toxicity: 0.0, ttl };
         tokio::task::spawn_blocking(move || change.make(&receipt))
             .await
             .map_err(|error| format!("a task of the run ended: {error}"))?

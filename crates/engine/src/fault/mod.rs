@@ -20,6 +20,8 @@ mod service;
 pub(crate) mod stressor;
 mod traffic;
 
+pub(crate) use traffic::with_files;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;

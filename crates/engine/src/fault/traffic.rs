@@ -35,8 +35,7 @@ pub(super) fn prepare(site: &Site, toxics: &[Toxic], percent: Percent) -> Result
     let mut names = Vec::new();
     for (number, toxic) in toxics.iter().enumerate() {
         let name = site.toxic_name(number);
-        let shown = Value::Object(toxic.attributes.clone()).to_string();
-        let toxic = with_files(toxic, &site.filling)?;
+        let (toxic, shown) = with_files(toxic, &site.filling)?;
         let change = Change::AddToxic {
             api: api.clone(),
             name: name.clone(),
@@ -54,15 +53,17 @@ pub(super) fn prepare(site: &Site, toxics: &[Toxic], percent: Percent) -> Result
     Ok(Prepared { steps, effect: hit(api, names, within), expects: None })
 }
 
-/// The toxic with its files read: certificates and keys, which are named in the plan and stand in no record.
-fn with_files(toxic: &Toxic, filling: &Filling) -> Result<Toxic, Refusal> {
+/// The toxic with its files read (certificates and keys, which are named in the plan and stand in no record), and its
+/// attributes as they may be shown.
+pub(crate) fn with_files(toxic: &Toxic, filling: &Filling) -> Result<(Toxic, String), Refusal> {
+    let shown = Value::Object(toxic.attributes.clone()).to_string();
     let mut toxic = toxic.clone();
     if toxic.kind == Protocol::Tls.name() {
         for value in toxic.attributes.values_mut() {
             fill(value, filling)?;
         }
     }
-    Ok(toxic)
+    Ok((toxic, shown))
 }
 
 fn fill(value: &mut Value, filling: &Filling) -> Result<(), Refusal> {
