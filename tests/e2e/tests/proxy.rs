@@ -117,14 +117,13 @@ const ONE: &str = "--listen 127.0.0.1:0 --from 127.0.0.1:0 --to $to --workers 1"
 #[test]
 fn a_proxy_whose_descriptors_are_used_up_says_so_and_serves_again_afterwards() {
     let proxy = Proxy::start(&format!("ulimit -n 40; exec $squall proxy {ONE}"));
-    let mut clients: Vec<TcpStream> = Vec::new();
-    for _ in 0..60 {
-        // The kernel takes them for the proxy until its queue is full.
-        clients.push(connect(proxy.at));
-    }
+    let first = connect(proxy.at);
+    assert!(is_served(&first));
+    // The kernel takes them for the proxy until its queue is full.
+    let clients: Vec<TcpStream> = (0..60).map(|_| connect(proxy.at)).collect();
     proxy.hear("Too many open files");
-    assert!(is_served(&clients[0]), "one that was there before goes on");
-    clients.clear();
+    assert!(is_served(&first), "one that was there before goes on");
+    drop(clients);
     wait::until("a new connection is served", LONG, || is_served(&connect(proxy.at)).then_some(()));
 }
 
