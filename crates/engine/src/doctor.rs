@@ -45,6 +45,7 @@ const NEEDS: [(&str, &[Mechanism]); 25] = [
     ("service-restart", &[Mechanism::Signal]),
     ("service-scale", &[Mechanism::Signal]),
     ("tcp", &[]),
+    ("udp", &[]),
     ("http", &[]),
     ("websocket", &[]),
     ("redis", &[]),

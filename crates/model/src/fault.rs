@@ -199,6 +199,7 @@ impl Fault {
         "service-restart",
         "service-scale",
         "tcp",
+        "udp",
         "http",
         "websocket",
         "redis",
@@ -296,13 +297,13 @@ impl fmt::Display for Fault {
             Self::ServiceRestart {} => f.write_str("restarted"),
             Self::ServiceScale { to, every: None } => write!(f, "scaled to {to}"),
             Self::ServiceScale { to, every: Some(every) } => write!(f, "scaled to {to}, one every {every}"),
-            Self::Traffic { protocol: Protocol::Tcp, what, percent, .. } if percent.0 >= 100.0 => {
-                f.write_str(what)
-            }
+            Self::Traffic { what, percent, .. } if percent.0 >= 100.0 => f.write_str(what),
             Self::Traffic { protocol: Protocol::Tcp, what, percent, .. } => {
                 write!(f, "{what} on {percent} of the connections")
             }
-            Self::Traffic { what, percent, .. } if percent.0 >= 100.0 => f.write_str(what),
+            Self::Traffic { protocol: Protocol::Udp, what, percent, .. } => {
+                write!(f, "{what} for {percent} of the clients")
+            }
             Self::Traffic { what, percent, .. } => write!(f, "{what}, {percent} of them"),
             Self::Command { inject, .. } => {
                 write!(f, "command {}", inject.first().map(ToString::to_string).unwrap_or_default())

@@ -26,6 +26,8 @@ pub struct Via {
 pub enum Protocol {
     /// Bytes.
     Tcp,
+    /// Datagrams.
+    Udp,
     /// HTTP/1 and HTTP/2, gRPC.
     Http,
     /// Messages of a WebSocket.
@@ -68,6 +70,7 @@ impl Protocol {
     pub fn name(self) -> &'static str {
         match self {
             Self::Tcp => "tcp",
+            Self::Udp => "udp",
             Self::Http => "http",
             Self::Websocket => "websocket",
             Self::Redis => "redis",

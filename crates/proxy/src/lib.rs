@@ -53,6 +53,8 @@ mod refusal;
 pub mod rulebook;
 mod server;
 pub mod share;
+#[cfg(test)]
+mod simulation;
 pub mod tls;
 pub mod toxic;
 mod traffic;

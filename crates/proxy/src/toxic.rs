@@ -297,6 +297,11 @@ impl Dice {
         Self { seed: seed_of(live.seed ^ connection.rotate_left(32), &[way]), thrown: 0 }
     }
 
+    /// A row of its own for this seed.
+    pub(crate) fn of(seed: u64) -> Self {
+        Self { seed, thrown: 0 }
+    }
+
     /// From 0 to below 1.
     pub(crate) fn throw(&mut self) -> f64 {
         self.thrown += 1;

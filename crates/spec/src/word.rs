@@ -17,7 +17,7 @@ use crate::node::{Kind, Node};
 use crate::notes::Notes;
 use crate::shape::{Shape, scalar, wrong_shape};
 
-pub(crate) use traffic::{Certificate, CutPoint, Disconnect, Drop, Refuse, ResetPoint, Stream};
+pub(crate) use traffic::{Certificate, CutPoint, Disconnect, Distribution, Drop, Refuse, ResetPoint, Stream};
 
 /// `true` or `false`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -154,6 +154,7 @@ faults:
   restart: { inject: { service-restart: {} }, on: { service: db } }
   scale: { inject: { service-scale: { to: 0, every: 1s } }, on: { service: app } }
   slow: { inject: { tcp: { delay: 10ms, jitter: 5ms, bandwidth: 1 MB, slice: 100 B, pause: 1ms, direction: both } }, on: { service: cache }, percent: 30 % }
+  bursts: { inject: { udp: { delay: 10ms, jitter: 20ms, distribution: pareto, in-order: true, loss: 5 %, correlation: 75 %, duplicate: 1 %, reorder: 2 %, corrupt: 0.1 %, bandwidth: 1 MB, limit: 1472 B } }, on: { service: cache }, percent: 30 % }
   busy: { inject: { redis: { commands: [BLMOVE, "CONFIG SET"], keys: "jobs:*", delay: 100ms, jitter: 20ms, error: "MOVED 127.0.0.1:7001", every: 2 } }, on: { service: cache }, percent: 30 % }
   shed: { inject: { http: { paths: [/cart, "/pay/*"], answer: { status: 429, headers: { Retry-After: "2" } }, first: 10 } }, on: { service: app } }
   serial: { inject: { postgres: { kinds: [update], statement: "orders", error: "40001" } }, on: { service: app } }

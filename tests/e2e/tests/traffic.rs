@@ -1,5 +1,5 @@
 //! Faults on traffic, through a proxy that the run starts or that is there already (F16, F18, F20, S1-S3), with a real
-//! Redis behind it.
+//! Redis behind it, or a real DNS server.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
@@ -161,5 +161,63 @@ fn a_toxic_ends_at_its_deadline_when_run_and_warden_are_killed() {
     });
     let output = squall.run(["recover"]);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    leaves_nothing(&squall);
+}
+
+/// An experiment on a name server that the run starts, asked through a proxy of datagrams.
+fn lookups(fault: &str) -> String {
+    let ask = "b=$(date +%s%N); dig +short +tries=1 +timeout=1 @127.0.0.1 -p {port:via} shop.test; e=$(date +%s%N); \
+               echo $(( (e - b) / 1000000 ))";
+    let serve = "/usr/sbin/dnsmasq, --keep-in-foreground, --conf-file=/dev/null, --no-resolv, --no-hosts, --pid-file=, \
+                 --user=root, --bind-interfaces, --listen-address=127.0.0.1, '--port={port:dns}', --address=/shop.test/10.0.0.7";
+    format!(
+        "name: slow-names\n\
+         target:\n  name: names\n  services:\n    dns:\n      start: {{ run: [{serve}] }}\n      \
+         health: {{ tcp: '127.0.0.1:{{port:dns}}' }}\n      \
+         proxy: {{ listen: '127.0.0.1:{{port:via}}', upstream: '127.0.0.1:{{port:dns}}', protocol: udp }}\n\
+         steady:\n  every: 400ms\n  measures:\n    lookup:\n      command: {{ run: [sh, -c, '{ask}'], read: text }}\n      \
+         expect: matches ^10.0.0.7\n\
+         baseline: 1200ms\nduration: 4s\n\
+         faults:\n  slow: {{ inject: {{ udp: {{ {fault} }} }}, on: {{ service: dns }} }}\n\
+         recovery: {{ within: 8s, steady-for: 400ms }}\n"
+    )
+}
+
+// F20: datagrams, with a delay that is never shorter than what it says, both ways.
+#[test]
+fn answers_of_a_name_server_are_late_for_its_clients_and_in_time_again_afterwards() {
+    let squall = Squall::new();
+    let text = lookups("delay: 150ms, jitter: 10ms, distribution: pareto, direction: both");
+    let output = squall.run(["run", squall.file("dns.yaml", &text).to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let answers = pings(&squall);
+    assert!(
+        answers.len() >= 2 && answers.iter().all(|(word, millis)| word == "10.0.0.7" && *millis >= 300),
+        "{answers:?}"
+    );
+    leaves_nothing(&squall);
+}
+
+#[test]
+fn a_name_server_whose_answers_are_lost_is_missed_and_heard_again_afterwards() {
+    let squall = Squall::new();
+    let output = squall.run(["run", squall.file("dns.yaml", &lookups("loss: 100 %")).to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(10), "{}", said(&output));
+    let answers = pings(&squall);
+    assert!(answers.iter().all(|(word, _)| !word.contains("10.0.0.7")), "{answers:?}");
+    assert!(said(&output).contains("lookup"), "{}", said(&output));
+    leaves_nothing(&squall);
+}
+
+// The proxy knows what it carries: a fault on datagrams finds none in a stream.
+#[test]
+fn a_fault_on_datagrams_is_refused_by_a_proxy_of_connections() {
+    let squall = Squall::new();
+    let redis = Redis::start(squall.dir());
+    let text =
+        experiment(&redis, &own_proxy(&redis), "{port:via}", "matches ^PONG", "udp: { loss: 10 % }", "2s");
+    let output = squall.run(["run", squall.file("udp.yaml", &text).to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("udp:// addresses"), "{}", said(&output));
     leaves_nothing(&squall);
 }

@@ -128,7 +128,8 @@ pub fn prepare(fault: &Fault, site: &Site) -> Result<Prepared, Refusal> {
         Fault::ServiceScale { to, every } => service::scale(site, *to, *every),
         Fault::Traffic { protocol, toxics, percent, .. } => {
             // A protocol that has requests draws for each of them, which its rule says.
-            let per_connection = if *protocol == Protocol::Tcp { *percent } else { Percent(100.0) };
+            let has_requests = !matches!(protocol, Protocol::Tcp | Protocol::Udp);
+            let per_connection = if has_requests { Percent(100.0) } else { *percent };
             // Of what the fault says its stage has a share: that is what the toxicity of a rule is, too.
             traffic::prepare(site, toxics, Percent(per_connection.0 * site.share.0 / 100.0))
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::names::Names;
+use crate::toxic::Shape;
 
 /// A rule as it is written, in JSON.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -30,9 +31,12 @@ pub struct Attributes {
     /// Milliseconds that the answer is held.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delay: Option<u64>,
-    /// Milliseconds by which the delay is shorter or longer, evenly.
+    /// Milliseconds by which the delay is shorter or longer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jitter: Option<u64>,
+    /// How the jitter is spread: `uniform`, `normal` or `pareto`, as of the toxic `latency`; evenly where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distribution: Option<Shape>,
     /// An answer in place of the server's, which never sees the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<AnswerAttributes>,

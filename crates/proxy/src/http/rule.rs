@@ -79,7 +79,7 @@ impl TryFrom<Attributes> for Rule {
             hosts: globs(&written.host, Case::Ignored, "host")?,
             headers,
             share: Share::new(written.percent, written.first, written.every)?,
-            pause: Pause::new(written.delay, written.jitter)?,
+            pause: Pause::new(written.delay, written.jitter, written.distribution)?,
             ending: ending(&written)?,
             stream_error: match &written.stream_error {
                 None => code::INTERNAL_ERROR,

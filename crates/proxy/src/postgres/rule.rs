@@ -15,6 +15,7 @@ use crate::mistake::Mistake;
 use crate::names::Names;
 use crate::pause::Pause;
 use crate::share::Share;
+use crate::toxic::Shape;
 
 /// A rule, read from the attributes of a toxic and checked.
 ///
@@ -64,8 +65,10 @@ pub struct Attributes {
     pub every: Option<u64>,
     /// The statement, and what comes after it in its session, goes to the server so many milliseconds later.
     pub delay: Option<u64>,
-    /// The delay is so many milliseconds shorter or longer, evenly.
+    /// The delay is so many milliseconds shorter or longer.
     pub jitter: Option<u64>,
+    /// How the jitter is spread: `uniform`, `normal` or `pareto`, as of the toxic `latency`; evenly where nothing is said.
+    pub distribution: Option<Shape>,
     /// Each row of the result comes so many milliseconds after the one before.
     pub row_delay: Option<u64>,
     /// The statement is not executed; this error is the answer.
@@ -159,7 +162,7 @@ impl TryFrom<Attributes> for Rule {
                 return Err(Mistake::at("cut", "a statement cannot be hit in two ways at once", hint));
             }
         };
-        let pause = Pause::new(written.delay, written.jitter)?;
+        let pause = Pause::new(written.delay, written.jitter, written.distribution)?;
         let row_delay = match written.row_delay.unwrap_or(0) {
             delay @ 0..=3_600_000 => Duration::from_millis(delay),
             delay => {

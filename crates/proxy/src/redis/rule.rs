@@ -13,6 +13,7 @@ use crate::mistake::Mistake;
 use crate::names::Names;
 use crate::pause::Pause;
 use crate::share::Share;
+use crate::toxic::Shape;
 
 /// A rule, read from the attributes of a toxic and checked.
 ///
@@ -53,8 +54,10 @@ pub struct Attributes {
     pub every: Option<u64>,
     /// The command, and what comes after it on its connection, goes to the server so many milliseconds later.
     pub delay: Option<u64>,
-    /// The delay is so many milliseconds shorter or longer, evenly.
+    /// The delay is so many milliseconds shorter or longer.
     pub jitter: Option<u64>,
+    /// How the jitter is spread: `uniform`, `normal` or `pareto`, as of the toxic `latency`; evenly where nothing is said.
+    pub distribution: Option<Shape>,
     /// The server does not get the command; this error is the answer.
     pub error: Option<ErrorReply>,
     /// The server does not get the command, and there is no answer.
@@ -141,7 +144,7 @@ impl TryFrom<Attributes> for Rule {
                 return Err(Mistake::at(place, "a command cannot be hit in two ways at once", hint));
             }
         };
-        let pause = Pause::new(written.delay, written.jitter)?;
+        let pause = Pause::new(written.delay, written.jitter, written.distribution)?;
         if pause.is_none() && effect == Effect::Pass {
             return Err(Mistake::at(
                 "delay",

@@ -14,6 +14,7 @@ use crate::mistake::Mistake;
 use crate::names::Names;
 use crate::pause::Pause;
 use crate::share::Share;
+use crate::toxic::Shape;
 
 /// A rule as it is written, in JSON.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -33,9 +34,12 @@ pub struct Attributes {
     /// Milliseconds that the ClientHello is held.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delay: Option<u64>,
-    /// Milliseconds by which the delay is shorter or longer, evenly.
+    /// Milliseconds by which the delay is shorter or longer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jitter: Option<u64>,
+    /// How the jitter is spread: `uniform`, `normal` or `pareto`, as of the toxic `latency`; evenly where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distribution: Option<Shape>,
     /// The handshake does not happen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refuse: Option<Refuse>,
@@ -170,7 +174,7 @@ impl TryFrom<Attributes> for Rule {
         let rule = Self {
             names: names.collect::<Result<_, _>>()?,
             share: Share::new(written.percent, written.first, written.every)?,
-            pause: Pause::new(written.delay, written.jitter)?,
+            pause: Pause::new(written.delay, written.jitter, written.distribution)?,
             refuse: written.refuse,
             opens: opens(&written)?,
             written,

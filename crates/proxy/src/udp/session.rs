@@ -86,7 +86,10 @@ async fn dial(address: &Address) -> io::Result<UdpSocket> {
     }
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     if let Some(host) = address.host() {
-        for address in lookup_host(host).await? {
+        let mut found: Vec<SocketAddr> = lookup_host(host).await?.collect();
+        // As where a proxy listens. No answer tells which of them somebody listens at.
+        found.sort_by_key(SocketAddr::is_ipv6);
+        for address in found {
             match reach(address).await {
                 Ok(socket) => return Ok(socket),
                 Err(error) => last = error,

@@ -10,6 +10,7 @@ use crate::mistake::Mistake;
 use crate::names::Names;
 use crate::pause::Pause;
 use crate::share::Share;
+use crate::toxic::Shape;
 
 /// A rule as it is written, in JSON.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -34,9 +35,12 @@ pub struct Attributes {
     /// Milliseconds that the message is held; those behind it wait too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delay: Option<u64>,
-    /// Milliseconds by which the delay is shorter or longer, evenly.
+    /// Milliseconds by which the delay is shorter or longer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jitter: Option<u64>,
+    /// How the jitter is spread: `uniform`, `normal` or `pareto`, as of the toxic `latency`; evenly where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distribution: Option<Shape>,
     /// The message never arrives.
     pub drop: bool,
     /// So many copies follow the message, from 1 to 16; only where it has at most 256 KiB.
@@ -104,7 +108,7 @@ impl TryFrom<Attributes> for Rule {
             paths: globs(&written.path, Case::Differs, "path")?,
             hosts: globs(&written.host, Case::Ignored, "host")?,
             share: Share::new(written.percent, written.first, written.every)?,
-            pause: Pause::new(written.delay, written.jitter)?,
+            pause: Pause::new(written.delay, written.jitter, written.distribution)?,
             fault: fault(&written)?,
             written,
         };

@@ -5,7 +5,9 @@ use squall_model::unit::{Bytes, Percent, Span};
 
 use crate::document::http::HttpDocument;
 use crate::document::tls::TlsDocument;
-use crate::document::traffic::{PostgresDocument, RedisDocument, TcpDocument, WebsocketDocument};
+use crate::document::traffic::{
+    PostgresDocument, RedisDocument, TcpDocument, UdpDocument, WebsocketDocument,
+};
 use crate::mistake::At;
 use crate::shape::{Map, Tried, choice, document};
 use crate::word::{Pick, Words};
@@ -19,7 +21,7 @@ document! {
         on: optional At<Tried<OnDocument>>,
         /// Which instances are hit: a number, a share (`50 %`, rounded up, at least one) or names. Numbers and shares are drawn from the seed. All of them where nothing is said.
         pick: optional At<Pick>,
-        /// The share of the traffic that is hit: of the connections for `tcp`, of the requests for the others. All of it where nothing is said. Only for faults on traffic.
+        /// The share of the traffic that is hit: of the connections for `tcp`, of the clients for `udp`, of the requests for the others. All of it where nothing is said. Only for faults on traffic.
         percent: optional At<Percent>,
         /// When it begins, counted from the end of the baseline. At once where nothing is said.
         at: optional At<Span>,
@@ -100,6 +102,8 @@ choice! {
         ServiceScale("service-scale"): ServiceScaleDocument,
         /// Bytes and connections on their way to and from the service, through its `proxy`.
         Tcp("tcp"): At<TcpDocument>,
+        /// Datagrams on their way to and from the service, through its `proxy`.
+        Udp("udp"): At<UdpDocument>,
         /// Requests of HTTP and gRPC on their way to the service, through its `proxy`.
         Http("http"): At<HttpDocument>,
         /// Commands of Redis on their way to the service, through its `proxy`.

@@ -4,7 +4,7 @@ use squall_model::unit::{Bytes, Span};
 
 use crate::mistake::At;
 use crate::shape::{Map, choice, document};
-use crate::word::{ResetPoint, Texts};
+use crate::word::{Distribution, ResetPoint, Texts};
 
 document! {
     /// Requests of HTTP/1 and HTTP/2, gRPC included: which, and what is done to them.
@@ -23,8 +23,10 @@ document! {
         every: optional At<u64>,
         /// The answer comes so much later.
         delay: optional At<Span>,
-        /// The delay is up to so much shorter or longer.
+        /// The delay is so much shorter or longer.
         jitter: optional At<Span>,
+        /// How the jitter is spread: `uniform`, up to so much either way; `normal`, with so much as standard deviation; `pareto`, never shorter and with a long tail. `uniform` where nothing is said.
+        distribution: optional At<Distribution>,
         /// An answer with this status in place of the service's, which does not get the request: 200 to 599.
         status: optional At<u32>,
         /// An answer in place of the service's, with headers and a body.

@@ -4,7 +4,7 @@ use squall_model::unit::Span;
 
 use crate::mistake::At;
 use crate::shape::{choice, document};
-use crate::word::{Certificate, Refuse, Texts};
+use crate::word::{Certificate, Refuse, Texts, Distribution};
 
 document! {
     /// TLS connections: which, and what is done to their handshake.
@@ -17,8 +17,10 @@ document! {
         every: optional At<u64>,
         /// The handshake begins so much later.
         delay: optional At<Span>,
-        /// The delay is up to so much shorter or longer.
+        /// The delay is so much shorter or longer.
         jitter: optional At<Span>,
+        /// How the jitter is spread: `uniform`, up to so much either way; `normal`, with so much as standard deviation; `pareto`, never shorter and with a long tail. `uniform` where nothing is said.
+        distribution: optional At<Distribution>,
         /// The handshake does not happen: the connection is closed (`close`), reset (`reset`), or ended with the alert `handshake_failure` (`alert`).
         refuse: optional At<Refuse>,
         /// The client sees this certificate in place of the service's: `expired`, `not-yet-valid`, `wrong-host`, `self-signed`, `unknown-issuer`, or one that is right (`none`), so that faults on `http` see what is said.

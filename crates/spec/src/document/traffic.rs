@@ -1,11 +1,11 @@
 //! Faults on traffic and the proxies that carry them out, as they are written.
 
 use squall_model::traffic::Protocol;
-use squall_model::unit::{Bytes, Span};
+use squall_model::unit::{Bytes, Percent, Span};
 
 use crate::mistake::At;
 use crate::shape::document;
-use crate::word::{CutPoint, Disconnect, Drop, Flag, Stream, Texts};
+use crate::word::{CutPoint, Disconnect, Distribution, Drop, Flag, Stream, Texts};
 
 document! {
     /// The proxy in front of a service, which the run starts, or which is there already (`api`).
@@ -14,7 +14,7 @@ document! {
         listen: optional At<String>,
         /// Where it passes the traffic on to: `127.0.0.1:6379`. Where nothing is said: the service's own port, on `localhost`: that of `find: { port }`, the `{port:SERVICE}` that it is started with, or its `{own-port}` where it has one instance.
         upstream: optional At<String>,
-        /// What it reads the traffic as: `tcp`, `http`, `websocket`, `redis` or `postgres`. As bytes (`tcp`) where nothing is said.
+        /// What it reads the traffic as: `tcp`, `udp`, `http`, `websocket`, `redis` or `postgres`. As bytes (`tcp`) where nothing is said. Datagrams pass only with `udp`.
         protocol: optional At<Protocol>,
         /// `true`: new connections of this machine to `upstream` go through the proxy, and no client need be told. Needs nftables and CAP_NET_ADMIN.
         transparent: optional At<Flag>,
@@ -30,8 +30,10 @@ document! {
     struct TcpDocument {
         /// Everything arrives so much later.
         delay: optional At<Span>,
-        /// The delay is up to so much shorter or longer.
+        /// The delay is so much shorter or longer.
         jitter: optional At<Span>,
+        /// How the jitter is spread: `uniform`, up to so much either way; `normal`, with so much as standard deviation; `pareto`, never shorter and with a long tail. `uniform` where nothing is said.
+        distribution: optional At<Distribution>,
         /// So many bytes a second at most, on each connection.
         bandwidth: optional At<Bytes>,
         /// A connection is closed so much later than its end asks for.
@@ -45,6 +47,36 @@ document! {
         /// Between two pieces of `slice`.
         pause: optional At<Span>,
         /// A connection is closed after so many bytes.
+        limit: optional At<Bytes>,
+        /// Which way: `upstream` (to the service), `downstream` (from it) or `both`. `downstream` where nothing is said.
+        direction: optional Stream,
+    }
+}
+
+document! {
+    /// Datagrams: at least one of these.
+    struct UdpDocument {
+        /// Each arrives so much later.
+        delay: optional At<Span>,
+        /// The delay is so much shorter or longer, and later datagrams overtake earlier ones.
+        jitter: optional At<Span>,
+        /// How the jitter is spread: `uniform`, up to so much either way; `normal`, with so much as standard deviation; `pareto`, never shorter and with a long tail. `uniform` where nothing is said.
+        distribution: optional At<Distribution>,
+        /// Whether datagrams keep their order in spite of the jitter.
+        in_order: optional At<Flag>,
+        /// So many never arrive.
+        loss: optional At<Percent>,
+        /// Losses come in bursts: the correlation of neighbours, from `0 %` (each on its own) to `99 %` (bursts 100 times as long). With `loss`.
+        correlation: optional At<Percent>,
+        /// So many arrive twice.
+        duplicate: optional At<Percent>,
+        /// So many are overtaken by the one behind them.
+        reorder: optional At<Percent>,
+        /// So many bytes arrive with a bit turned over.
+        corrupt: optional At<Percent>,
+        /// So many bytes a second at most, for each client. What finds no room in a queue of 128 KiB is lost.
+        bandwidth: optional At<Bytes>,
+        /// Larger ones never arrive.
         limit: optional At<Bytes>,
         /// Which way: `upstream` (to the service), `downstream` (from it) or `both`. `downstream` where nothing is said.
         direction: optional Stream,
@@ -66,8 +98,10 @@ document! {
         every: optional At<u64>,
         /// The command reaches the server so much later.
         delay: optional At<Span>,
-        /// The delay is up to so much shorter or longer.
+        /// The delay is so much shorter or longer.
         jitter: optional At<Span>,
+        /// How the jitter is spread: `uniform`, up to so much either way; `normal`, with so much as standard deviation; `pareto`, never shorter and with a long tail. `uniform` where nothing is said.
+        distribution: optional At<Distribution>,
         /// The server does not get the command; this is the answer: `LOADING`, `READONLY`, `CLUSTERDOWN`, `OOM`, `TRYAGAIN`, `MOVED HOST:PORT`, `ASK HOST:PORT`, or words of your own such as `ERR no such thing`.
         error: optional At<String>,
         /// The server does not get the command, and there is no answer: the connection stays open and silent (`hang`), or is closed (`close`).
@@ -96,8 +130,10 @@ document! {
         every: optional At<u64>,
         /// The statement reaches the server so much later.
         delay: optional At<Span>,
-        /// The delay is up to so much shorter or longer.
+        /// The delay is so much shorter or longer.
         jitter: optional At<Span>,
+        /// How the jitter is spread: `uniform`, up to so much either way; `normal`, with so much as standard deviation; `pareto`, never shorter and with a long tail. `uniform` where nothing is said.
+        distribution: optional At<Distribution>,
         /// Each row of the result comes so much after the one before.
         row_delay: optional At<Span>,
         /// The statement is not executed; an error with this SQLSTATE is the answer: `40001`, `57P01`, `53300`.
@@ -122,8 +158,10 @@ document! {
         every: optional At<u64>,
         /// The message, and those behind it, come so much later.
         delay: optional At<Span>,
-        /// The delay is up to so much shorter or longer.
+        /// The delay is so much shorter or longer.
         jitter: optional At<Span>,
+        /// How the jitter is spread: `uniform`, up to so much either way; `normal`, with so much as standard deviation; `pareto`, never shorter and with a long tail. `uniform` where nothing is said.
+        distribution: optional At<Distribution>,
         /// The message never arrives.
         drop: optional At<Flag>,
         /// So many copies follow the message, 1 to 16.

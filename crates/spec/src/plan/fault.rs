@@ -210,7 +210,7 @@ fn reachable(
     let message = format!("`{}` has no processes on this machine", service.name);
     notes.mistake(
         Mistake::new(Code::NoControl, message, place, "is elsewhere")
-            .help("`tcp`, `http`, `websocket`, `redis`, `postgres` and `tls` act on its traffic"),
+            .help("`tcp`, `udp`, `http`, `websocket`, `redis`, `postgres` and `tls` act on its traffic"),
     );
     None
 }
@@ -292,6 +292,7 @@ fn kind(inject: &InjectDocument) -> (&'static str, Acts) {
         InjectDocument::ServiceRestart(_) => ("service-restart", Acts::Service),
         InjectDocument::ServiceScale(_) => ("service-scale", Acts::Service),
         InjectDocument::Tcp(_) => ("tcp", Acts::Traffic),
+        InjectDocument::Udp(_) => ("udp", Acts::Traffic),
         InjectDocument::Http(_) => ("http", Acts::Traffic),
         InjectDocument::Websocket(_) => ("websocket", Acts::Traffic),
         InjectDocument::Postgres(_) => ("postgres", Acts::Traffic),

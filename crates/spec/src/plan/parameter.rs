@@ -107,6 +107,7 @@ pub(crate) fn fault(
             Fault::ServiceScale { to: to?, every: scale.every.as_ref().map(|at| at.value) }
         }
         InjectDocument::Tcp(tcp) => traffic::tcp(&tcp.value, tcp.place, percent, notes)?,
+        InjectDocument::Udp(udp) => traffic::udp(&udp.value, udp.place, percent, notes)?,
         InjectDocument::Http(http) => traffic::http(&http.value, http.place, percent, notes)?,
         InjectDocument::Websocket(websocket) => {
             traffic::websocket(&websocket.value, websocket.place, percent, notes)?

@@ -53,6 +53,15 @@ pub(crate) fn proxy(
         "the run's own proxy is named after its service",
         notes,
     )?;
+    let protocol = protocol.as_ref().map_or(Protocol::Tcp, |at| at.value);
+    if is_transparent && protocol == Protocol::Udp {
+        let place = transparent.as_ref().map(|at| at.place);
+        stray(
+            &[("transparent", place)],
+            "clients of a proxy of datagrams are sent to where it listens",
+            notes,
+        )?;
+    }
     if is_transparent {
         let listen = listen.as_ref().map(|at| at.place);
         stray(&[("listen", listen)], "nobody need know where a `transparent` proxy listens", notes)?;
@@ -71,11 +80,12 @@ pub(crate) fn proxy(
         Some(upstream) => text::template(upstream, &[], notes)?,
         None => own_address(name, find?, written.place, notes)?,
     };
+    let (listen, upstream) = (of(protocol, listen), of(protocol, upstream));
     let address = format!("127.0.0.1:{{port:{own}-api}}");
     let api = format!("http://{address}");
     let mut words = vec!["{squall}", "proxy", "--listen", &address, "--name", name];
     words.extend(["--from", &listen.0, "--to", &upstream.0]);
-    if let Some(protocol) = protocol.as_ref().map(|at| at.value).filter(|one| *one != Protocol::Tcp) {
+    if !matches!(protocol, Protocol::Tcp | Protocol::Udp) {
         words.extend(["--protocol", protocol.name()]);
     }
     if is_transparent {
@@ -129,6 +139,14 @@ fn own_address(name: &str, find: &Find, place: Place, notes: &mut Notes<'_>) -> 
     };
     notes.mistake(Mistake::new(Code::MissingKey, message, place, "needs `upstream`").help(help));
     None
+}
+
+/// An address of that protocol, in the words of `squall proxy`.
+fn of(protocol: Protocol, address: Template) -> Template {
+    if protocol == Protocol::Udp && !address.0.starts_with("udp://") {
+        return Template(format!("udp://{}", address.0));
+    }
+    address
 }
 
 /// Keys that mean nothing beside another.

@@ -5,6 +5,7 @@ mod postgres;
 mod redis;
 mod tcp;
 mod tls;
+mod udp;
 mod websocket;
 
 use std::fmt::Display;
@@ -17,13 +18,14 @@ use squall_model::unit::{Bytes, Percent, Span};
 use crate::code::Code;
 use crate::mistake::{At, Mistake, Place};
 use crate::notes::Notes;
-use crate::word::Texts;
+use crate::word::{Distribution, Texts};
 
 pub(crate) use http::http;
 pub(crate) use postgres::postgres;
 pub(crate) use redis::redis;
 pub(crate) use tcp::tcp;
 pub(crate) use tls::tls;
+pub(crate) use udp::udp;
 pub(crate) use websocket::websocket;
 
 /// A delay longer than this is a typing error, and the proxy refuses it.
@@ -73,6 +75,9 @@ impl Gathered {
         if delay.millis > 0 {
             self.put("delay", delay.millis);
             self.put("jitter", delay.jitter);
+            if let Some(distribution) = delay.distribution {
+                self.put("distribution", distribution.name());
+            }
             self.say(delay.to_string());
         }
     }
@@ -119,25 +124,63 @@ fn positive(written: &At<Bytes>, notes: &mut Notes<'_>) -> Option<u64> {
     None
 }
 
+/// What is written of a delay.
+struct Written<'a> {
+    delay: Option<&'a At<Span>>,
+    jitter: Option<&'a At<Span>>,
+    distribution: Option<&'a At<Distribution>>,
+}
+
+/// The three keys of a document.
+macro_rules! written {
+    ($document:expr) => {
+        $crate::plan::traffic::Written {
+            delay: $document.delay.as_ref(),
+            jitter: $document.jitter.as_ref(),
+            distribution: $document.distribution.as_ref(),
+        }
+    };
+}
+use written;
+
 /// A jitter without a delay, or one that is longer, is a mistake of its own.
-fn delay(delay: Option<&At<Span>>, jitter: Option<&At<Span>>, notes: &mut Notes<'_>) -> Option<Delay> {
-    let (Some(delay), jitter) = (delay, jitter) else {
-        let Some(jitter) = jitter else { return Some(Delay::default()) };
-        let mistake = Mistake::new(Code::MissingKey, "a jitter of no delay", jitter.place, "needs `delay`");
+fn delay(written: &Written<'_>, notes: &mut Notes<'_>) -> Option<Delay> {
+    let &Written { delay, jitter, distribution } = written;
+    let mut needs = |message: &str, place: Place, key: &str| {
+        let mistake = Mistake::new(Code::MissingKey, message, place, format!("needs `{key}`"));
         notes.mistake(mistake.help("write `delay: 100ms, jitter: 20ms`"));
+    };
+    let Some(delay) = delay else {
+        if let Some(jitter) = jitter {
+            needs("a jitter of no delay", jitter.place, "delay");
+        } else if let Some(distribution) = distribution {
+            needs("a distribution of no delay", distribution.place, "delay");
+        } else {
+            return Some(Delay::default());
+        }
         return None;
     };
-    let jitter = match jitter {
-        Some(jitter) if jitter.value > delay.value => {
-            let message =
-                format!("a jitter of {} around {} would arrive too early", jitter.value, delay.value);
-            notes.mistake(Mistake::new(Code::OutOfRange, message, jitter.place, "longer than the delay"));
+    let Some(jitter) = jitter else {
+        if let Some(distribution) = distribution {
+            needs("a distribution of no jitter", distribution.place, "jitter");
             return None;
         }
-        Some(jitter) => millis(jitter, notes)?,
-        None => 0,
+        return Some(Delay { millis: millis(delay, notes)?, ..Delay::default() });
     };
-    Some(Delay { millis: millis(delay, notes)?, jitter })
+    let distribution = distribution.map(|at| at.value);
+    if jitter.value > delay.value && distribution != Some(Distribution::Pareto) {
+        let message = format!("a jitter of {} around {} would arrive too early", jitter.value, delay.value);
+        notes.mistake(Mistake::new(Code::OutOfRange, message, jitter.place, "longer than the delay"));
+        return None;
+    }
+    let (jitter, place) = (millis(jitter, notes)?, jitter.place);
+    let delay = Delay { millis: millis(delay, notes)?, jitter, distribution };
+    if Span::millis(delay.millis + delay.jitter) > LONGEST {
+        let message = "delay and jitter together are too long to hold traffic";
+        notes.mistake(Mistake::new(Code::OutOfRange, message, place, format!("at most {LONGEST} together")));
+        return None;
+    }
+    Some(delay)
 }
 
 /// Milliseconds that traffic is held; none at all where nothing is said.
@@ -145,12 +188,32 @@ fn delay(delay: Option<&At<Span>>, jitter: Option<&At<Span>>, notes: &mut Notes<
 struct Delay {
     millis: u64,
     jitter: u64,
+    distribution: Option<Distribution>,
+}
+
+impl Delay {
+    /// The attributes of the toxic `latency`.
+    fn latency(self) -> Value {
+        let mut attributes = json!({ "latency": self.millis, "jitter": self.jitter });
+        if let Some(distribution) = self.distribution {
+            attributes["distribution"] = distribution.name().into();
+        }
+        attributes
+    }
 }
 
 impl Display for Delay {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "delay {}", Span::millis(self.millis))?;
-        if self.jitter > 0 { write!(f, " ± {}", Span::millis(self.jitter)) } else { Ok(()) }
+        if self.jitter == 0 {
+            return Ok(());
+        }
+        let jitter = Span::millis(self.jitter);
+        match self.distribution {
+            None | Some(Distribution::Uniform) => write!(f, " ± {jitter}"),
+            Some(Distribution::Normal) => write!(f, " ± {jitter} (normal)"),
+            Some(Distribution::Pareto) => write!(f, " + {jitter} (Pareto)"),
+        }
     }
 }
 

@@ -16,6 +16,14 @@ pub(crate) enum Stream {
     Both,
 }
 
+/// How a jitter is spread around its delay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Distribution {
+    Uniform,
+    Normal,
+    Pareto,
+}
+
 /// What becomes of the connection of a command that is swallowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Drop {
@@ -75,8 +83,11 @@ words! {
         "unknown-issuer" => Certificate::UnknownIssuer,
     }
     Protocol, "a protocol", {
-        "tcp" => Protocol::Tcp, "http" => Protocol::Http, "websocket" => Protocol::Websocket, "redis" => Protocol::Redis,
+        "tcp" => Protocol::Tcp, "udp" => Protocol::Udp, "http" => Protocol::Http, "websocket" => Protocol::Websocket, "redis" => Protocol::Redis,
         "postgres" => Protocol::Postgres,
+    }
+    Distribution, "a distribution", {
+        "uniform" => Distribution::Uniform, "normal" => Distribution::Normal, "pareto" => Distribution::Pareto,
     }
     Stream, "a direction", {
         "upstream" => Stream::Upstream, "downstream" => Stream::Downstream, "both" => Stream::Both,
@@ -95,6 +106,16 @@ impl Stream {
             Self::Upstream => "upstream",
             Self::Downstream => "downstream",
             Self::Both => "both",
+        }
+    }
+}
+
+impl Distribution {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Uniform => "uniform",
+            Self::Normal => "normal",
+            Self::Pareto => "pareto",
         }
     }
 }

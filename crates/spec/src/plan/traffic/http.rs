@@ -5,7 +5,7 @@ use squall_model::fault::Fault;
 use squall_model::traffic::Protocol;
 use squall_model::unit::Percent;
 
-use super::{Gathered, delay, millis, nothing, positive};
+use super::{Gathered, delay, millis, nothing, positive, written};
 use crate::code::Code;
 use crate::document::http::{AnswerDocument, BodyDocument, EditDocument, HttpDocument};
 use crate::mistake::{At, Mistake, Place};
@@ -21,7 +21,7 @@ pub(crate) fn http(
     notes: &mut Notes<'_>,
 ) -> Option<Fault> {
     let mut rule = Gathered::default();
-    rule.delay(delay(http.delay.as_ref(), http.jitter.as_ref(), notes)?);
+    rule.delay(delay(&written!(http), notes)?);
     instead(http, &mut rule, notes)?;
     if let Some(point) = &http.reset {
         rule.put("reset", point.value.name());

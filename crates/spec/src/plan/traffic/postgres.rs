@@ -5,7 +5,7 @@ use squall_model::fault::Fault;
 use squall_model::traffic::Protocol;
 use squall_model::unit::Percent;
 
-use super::{Gathered, delay, millis, nothing};
+use super::{Gathered, delay, millis, nothing, written};
 use crate::code::Code;
 use crate::document::traffic::PostgresDocument;
 use crate::mistake::{At, Mistake, Place};
@@ -39,7 +39,7 @@ pub(crate) fn postgres(
     notes: &mut Notes<'_>,
 ) -> Option<Fault> {
     let mut rule = Gathered::default();
-    rule.delay(delay(postgres.delay.as_ref(), postgres.jitter.as_ref(), notes)?);
+    rule.delay(delay(&written!(postgres), notes)?);
     if let Some(pause) = &postgres.row_delay {
         rule.put("row_delay", millis(pause, notes)?);
         rule.say(format!("{} a row", pause.value));

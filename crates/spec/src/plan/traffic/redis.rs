@@ -5,7 +5,7 @@ use squall_model::fault::Fault;
 use squall_model::traffic::Protocol;
 use squall_model::unit::Percent;
 
-use super::{Gathered, delay, nothing};
+use super::{Gathered, delay, nothing, written};
 use crate::code::Code;
 use crate::document::traffic::RedisDocument;
 use crate::mistake::{At, Mistake, Place};
@@ -20,7 +20,7 @@ pub(crate) fn redis(
     notes: &mut Notes<'_>,
 ) -> Option<Fault> {
     let mut rule = Gathered::default();
-    rule.delay(delay(redis.delay.as_ref(), redis.jitter.as_ref(), notes)?);
+    rule.delay(delay(&written!(redis), notes)?);
     let effects = [
         redis.error.as_ref().map(|at| at.place),
         redis.drop.as_ref().map(|at| at.place),

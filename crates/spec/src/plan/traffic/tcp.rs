@@ -5,7 +5,7 @@ use squall_model::fault::Fault;
 use squall_model::traffic::{Protocol, Toxic};
 use squall_model::unit::{Bytes, Percent};
 
-use super::{delay, millis, nothing, positive};
+use super::{delay, millis, nothing, positive, written};
 use crate::code::Code;
 use crate::document::traffic::TcpDocument;
 use crate::mistake::{Mistake, Place};
@@ -22,9 +22,9 @@ pub(crate) fn tcp(tcp: &TcpDocument, place: Place, percent: Percent, notes: &mut
         toxics.push(Toxic { kind: kind.to_owned(), stream: Some(stream.name().to_owned()), attributes });
         what.push(text);
     };
-    let delay = delay(tcp.delay.as_ref(), tcp.jitter.as_ref(), notes)?;
+    let delay = delay(&written!(tcp), notes)?;
     if delay.millis > 0 {
-        add("latency", json!({ "latency": delay.millis, "jitter": delay.jitter }), delay.to_string());
+        add("latency", delay.latency(), delay.to_string());
     }
     if let Some(rate) = &tcp.bandwidth {
         // Toxiproxy counts in KB (1000 bytes) a second.

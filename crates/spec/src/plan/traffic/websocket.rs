@@ -5,7 +5,7 @@ use squall_model::fault::Fault;
 use squall_model::traffic::Protocol;
 use squall_model::unit::Percent;
 
-use super::{Gathered, delay, nothing};
+use super::{Gathered, delay, nothing, written};
 use crate::code::Code;
 use crate::document::traffic::WebsocketDocument;
 use crate::mistake::{At, Mistake, Place};
@@ -20,7 +20,7 @@ pub(crate) fn websocket(
     notes: &mut Notes<'_>,
 ) -> Option<Fault> {
     let mut rule = Gathered::default();
-    rule.delay(delay(websocket.delay.as_ref(), websocket.jitter.as_ref(), notes)?);
+    rule.delay(delay(&written!(websocket), notes)?);
     effect(websocket, &mut rule, notes)?;
     if rule.attributes.is_empty() {
         nothing(place, "websocket: { delay: 500ms }", notes);
