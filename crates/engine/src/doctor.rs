@@ -26,7 +26,7 @@ pub struct Obstacle {
 }
 
 /// Every kind of fault, with the means that it needs.
-const NEEDS: [(&str, &[Mechanism]); 25] = [
+const NEEDS: [(&str, &[Mechanism]); 26] = [
     ("process-kill", &[Mechanism::Signal]),
     ("process-pause (signal)", &[Mechanism::Signal]),
     ("process-pause (freezer)", &[Mechanism::CgroupFreezer]),

@@ -183,7 +183,7 @@ pub enum Amount {
 
 impl Fault {
     /// Every kind, as people write it.
-    pub const KINDS: [&str; 21] = [
+    pub const KINDS: [&str; 22] = [
         "process-kill",
         "process-pause",
         "cpu-stress",

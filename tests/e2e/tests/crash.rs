@@ -247,8 +247,9 @@ fn command_leaves_nothing() {
 }
 
 /// What is done to the traffic of each protocol.
-const TRAFFIC: [&str; 6] = [
+const TRAFFIC: [&str; 7] = [
     "inject: { tcp: { delay: 1ms } }",
+    "inject: { udp: { delay: 1ms } }",
     "inject: { http: { delay: 1ms } }",
     "inject: { websocket: { delay: 1ms } }",
     "inject: { redis: { delay: 1ms } }",
@@ -256,7 +257,7 @@ const TRAFFIC: [&str; 6] = [
     "inject: { tls: { certificate: none, upstream: { plain: {} } } }",
 ];
 
-// F16 to F19: the faults on all protocols are on together, at a proxy that outlives the run, and the kill comes at
+// F16 to F20: the faults on all protocols are on together, at a proxy that outlives the run, and the kill comes at
 // the boundaries of one after the other. None of their toxics stays.
 #[test]
 fn faults_on_traffic_leave_nothing() {

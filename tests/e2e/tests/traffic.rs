@@ -175,11 +175,11 @@ fn lookups(fault: &str) -> String {
          target:\n  name: names\n  services:\n    dns:\n      start: {{ run: [{serve}] }}\n      \
          health: {{ tcp: '127.0.0.1:{{port:dns}}' }}\n      \
          proxy: {{ listen: '127.0.0.1:{{port:via}}', upstream: '127.0.0.1:{{port:dns}}', protocol: udp }}\n\
-         steady:\n  every: 400ms\n  measures:\n    lookup:\n      command: {{ run: [sh, -c, '{ask}'], read: text }}\n      \
+         steady:\n  every: 1500ms\n  measures:\n    lookup:\n      command: {{ run: [sh, -c, '{ask}'], read: text }}\n      \
          expect: matches ^10.0.0.7\n\
-         baseline: 1200ms\nduration: 4s\n\
+         baseline: 4500ms\nduration: 7s\n\
          faults:\n  slow: {{ inject: {{ udp: {{ {fault} }} }}, on: {{ service: dns }} }}\n\
-         recovery: {{ within: 8s, steady-for: 400ms }}\n"
+         recovery: {{ within: 10s, steady-for: 1500ms }}\n"
     )
 }
 
@@ -187,12 +187,12 @@ fn lookups(fault: &str) -> String {
 #[test]
 fn answers_of_a_name_server_are_late_for_its_clients_and_in_time_again_afterwards() {
     let squall = Squall::new();
-    let text = lookups("delay: 150ms, jitter: 10ms, distribution: pareto, direction: both");
+    let text = lookups("delay: 100ms, jitter: 10ms, distribution: pareto, direction: both");
     let output = squall.run(["run", squall.file("dns.yaml", &text).to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     let answers = pings(&squall);
     assert!(
-        answers.len() >= 2 && answers.iter().all(|(word, millis)| word == "10.0.0.7" && *millis >= 300),
+        answers.len() >= 2 && answers.iter().all(|(word, millis)| word == "10.0.0.7" && *millis >= 200),
         "{answers:?}"
     );
     leaves_nothing(&squall);
@@ -214,8 +214,7 @@ fn a_name_server_whose_answers_are_lost_is_missed_and_heard_again_afterwards() {
 fn a_fault_on_datagrams_is_refused_by_a_proxy_of_connections() {
     let squall = Squall::new();
     let redis = Redis::start(squall.dir());
-    let text =
-        experiment(&redis, &own_proxy(&redis), "{port:via}", "matches ^PONG", "udp: { loss: 10 % }", "2s");
+    let text = experiment(&redis, OWN_PROXY, OWN_PORT, "matches ^PONG", "udp: { loss: 10 % }", "2s");
     let output = squall.run(["run", squall.file("udp.yaml", &text).to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     assert!(said(&output).contains("udp:// addresses"), "{}", said(&output));

@@ -4,7 +4,7 @@ use squall_model::unit::Span;
 
 use crate::mistake::At;
 use crate::shape::{choice, document};
-use crate::word::{Certificate, Refuse, Texts, Distribution};
+use crate::word::{Certificate, Distribution, Refuse, Texts};
 
 document! {
     /// TLS connections: which, and what is done to their handshake.

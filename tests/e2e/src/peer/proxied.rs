@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +18,7 @@ use crate::binary::Squall;
 use crate::wait;
 
 /// The protocols, by the names that their faults and their proxies have.
-pub const PROTOCOLS: [&str; 6] = ["tcp", "http", "websocket", "redis", "postgres", "tls"];
+pub const PROTOCOLS: [&str; 7] = ["tcp", "udp", "http", "websocket", "redis", "postgres", "tls"];
 
 /// An answer that takes longer is none.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -44,12 +44,13 @@ impl Standing {
         let config: Vec<serde_json::Value> = proxies
             .iter()
             .map(|(name, protocol, upstream)| {
+                let host = if *protocol == "udp" { "udp://127.0.0.1" } else { "127.0.0.1" };
                 let mut proxy = serde_json::json!({
-                    "name": name, "listen": format!("127.0.0.1:{}", ports[*name]), "upstream": format!("127.0.0.1:{upstream}"),
+                    "name": name, "listen": format!("{host}:{}", ports[*name]), "upstream": format!("{host}:{upstream}"),
                 });
                 // A WebSocket begins as HTTP, and within TLS it is looked for.
                 let protocol = if ["websocket", "tls"].contains(protocol) { "http" } else { protocol };
-                if protocol != "tcp" {
+                if !matches!(protocol, "tcp" | "udp") {
                     proxy["protocol"] = protocol.into();
                 }
                 proxy
@@ -121,6 +122,7 @@ impl Traffic {
             "redis" => redis.port(),
             "websocket" => serve(websocket),
             "postgres" => serve(postgres),
+            "udp" => echo(),
             _ => serve(http),
         };
         let proxies = PROTOCOLS.map(|protocol| (protocol, protocol, upstream(protocol)));
@@ -166,8 +168,15 @@ fn ask(protocol: &str, port: u16) -> std::io::Result<()> {
         let url = format!("https://127.0.0.1:{port}/");
         return Command::new("curl").args(["-sk", "--max-time", "1", &url]).output().map(drop);
     }
-    let mut stream = connect(port)?;
     let mut answer = [0; 256];
+    if protocol == "udp" {
+        let socket = UdpSocket::bind(("127.0.0.1", 0))?;
+        socket.set_read_timeout(Some(PATIENCE))?;
+        socket.connect(("127.0.0.1", port))?;
+        socket.send(b"hi")?;
+        return socket.recv(&mut answer).map(drop);
+    }
+    let mut stream = connect(port)?;
     match protocol {
         "redis" => stream.write_all(b"PING\r\n")?,
         "websocket" => {
@@ -197,6 +206,19 @@ fn serve(answer: fn(TcpStream) -> std::io::Result<()>) -> u16 {
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             thread::spawn(move || answer(stream));
+        }
+    });
+    port
+}
+
+/// Sends datagrams back, until the test's process ends.
+fn echo() -> u16 {
+    let socket = UdpSocket::bind(("127.0.0.1", 0)).expect("a free port");
+    let port = socket.local_addr().expect("a port of one's own").port();
+    thread::spawn(move || {
+        let mut datagram = [0; 256];
+        while let Ok((length, from)) = socket.recv_from(&mut datagram) {
+            let _ = socket.send_to(&datagram[..length], from);
         }
     });
     port
