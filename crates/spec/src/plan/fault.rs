@@ -11,6 +11,7 @@ use crate::mistake::{At, Mistake, Place};
 use crate::notes::Notes;
 use crate::plan::draw::Choice;
 use crate::plan::expect::{Reads, expect};
+use crate::plan::proxy::no_proxy;
 use crate::plan::target::Known;
 use crate::plan::{parameter, text, window};
 use crate::word::Pick;
@@ -199,9 +200,7 @@ fn reachable(
             return Some(());
         }
         let message = format!("`{kind}` needs a proxy in front of `{}`", service.name);
-        notes.mistake(Mistake::new(Code::NoControl, message, place, "needs `proxy` in the target").help(
-            "add `proxy: {}` to the service and send its clients to `127.0.0.1:{port:SERVICE-proxy}`, or `proxy: { transparent: true }` where squall is root",
-        ));
+        notes.mistake(no_proxy(message, place));
         return None;
     }
     if service.find != (Find::Elsewhere {}) {

@@ -176,3 +176,10 @@ fn answers(api: &str) -> Probe {
         unit: Unit::Seconds,
     }))
 }
+
+/// Something needs a proxy in front of a service that has none.
+pub(crate) fn no_proxy(message: String, place: Place) -> Mistake {
+    Mistake::new(Code::NoControl, message, place, "needs `proxy` in the target").help(
+        "add `proxy: {}` to the service and send its clients to `127.0.0.1:{port:SERVICE-proxy}`, or `proxy: { transparent: true }` where squall is root",
+    )
+}

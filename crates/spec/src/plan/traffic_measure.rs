@@ -10,6 +10,7 @@ use crate::mistake::{Mistake, Place};
 use crate::notes::Notes;
 use crate::plan::fault::Drafted;
 use crate::plan::measure::Planned;
+use crate::plan::proxy::no_proxy;
 use crate::plan::target::Known;
 
 /// Says which requests measures of traffic are about, and notes what keeps them from having two groups. `faults` are those
@@ -37,9 +38,7 @@ pub(crate) fn complete(
         let service = known.and_then(|known| known.target.services.get(name));
         if let Some(Service { proxy: None, .. }) = service {
             let message = format!("nothing counts the traffic of `{name}`: it has no proxy");
-            notes.mistake(Mistake::new(Code::NoControl, message, place, "needs `proxy` in the target").help(
-                "add `proxy: { listen: \"127.0.0.1:{port:NAME}\", upstream: \"HOST:PORT\" }` to the service, and send its clients there",
-            ));
+            notes.mistake(no_proxy(message, place));
             continue;
         }
         // With a fault that could not be read nobody knows what it would have spared.
