@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use squall_model::event::{EventKind, Reading};
-use squall_model::measure::Outcome;
+use squall_model::measure::{Measure, Outcome};
+use squall_model::plan::{Group, Plan};
 use squall_model::record::Record;
 
 use crate::summary::{Judge, Periods, Summary};
@@ -20,6 +21,15 @@ pub struct Curves {
 pub struct Curve {
     /// The measure.
     pub measure: String,
+    /// One, or one for each instance or group that it is read of; untouched ones are before those that a fault hits.
+    pub lines: Vec<Line>,
+}
+
+/// The readings of one measure of one instance or group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// On which side it was; `None` where there are no two sides.
+    pub group: Option<Group>,
     /// In the order of time.
     pub points: Vec<Point>,
 }
@@ -74,15 +84,13 @@ impl Curves {
                 measure.expect.as_ref().and_then(|expect| Judge::new(expect, known.baseline))
             })
             .collect();
-        let mut counts = vec![0_usize; plan.measures.len()];
+        let mut lines = Lines::new(plan);
         for reading in readings(record) {
-            if let Some(at) = index.get(reading.measure.as_str()) {
-                counts[*at] += 1;
+            if let Some(&at) = index.get(reading.measure.as_str()) {
+                lines.of(at, reading.instance.as_deref()).count += 1;
             }
         }
         let width = (summary.length.seconds() / columns as f64).max(1e-6);
-        let mut curves: Vec<Vec<Point>> =
-            counts.iter().map(|count| Vec::with_capacity((*count).min(columns))).collect();
         for reading in readings(record) {
             let Some(&at) = index.get(reading.measure.as_str()) else { continue };
             let measure = &plan.measures[at];
@@ -94,8 +102,9 @@ impl Curves {
                 .and(judges[at].as_ref())
                 .is_some_and(|judge| judge.misses(&reading.outcome));
             let mut point = Point::of(time.seconds(), &reading.outcome, u32::from(misses));
-            let points = &mut curves[at];
-            if counts[at] <= columns {
+            let drawn = lines.of(at, reading.instance.as_deref());
+            let points = &mut drawn.points;
+            if drawn.count <= columns {
                 points.push(point);
                 continue;
             }
@@ -112,11 +121,61 @@ impl Curves {
                 _ => points.insert(place, point),
             }
         }
-        let measures = plan.measures.iter().zip(curves).map(|(measure, mut points)| {
-            points.sort_by(|left, right| left.at.total_cmp(&right.at));
-            Curve { measure: measure.name.clone(), points }
-        });
-        Self { measures: measures.collect() }
+        let measures = plan.measures.iter().zip(lines.drawn);
+        Self { measures: measures.map(|(measure, drawn)| Curve::new(plan, measure, drawn)).collect() }
+    }
+}
+
+/// What is being drawn, a list for each measure of the plan.
+struct Lines<'a> {
+    drawn: Vec<Vec<Drawn<'a>>>,
+    places: HashMap<(usize, &'a str), usize>,
+}
+
+/// One line while it is drawn.
+struct Drawn<'a> {
+    instance: Option<&'a str>,
+    /// Readings in all.
+    count: usize,
+    points: Vec<Point>,
+}
+
+impl<'a> Lines<'a> {
+    fn new(plan: &Plan) -> Self {
+        Self { drawn: plan.measures.iter().map(|_| Vec::new()).collect(), places: HashMap::new() }
+    }
+
+    /// The line of a measure, or of one instance of it. A measure is read for instances or as a whole.
+    fn of(&mut self, measure: usize, instance: Option<&'a str>) -> &mut Drawn<'a> {
+        let drawn = &mut self.drawn[measure];
+        let place = match instance {
+            None => 0,
+            Some(name) => *self.places.entry((measure, name)).or_insert(drawn.len()),
+        };
+        if place == drawn.len() {
+            drawn.push(Drawn { instance, count: 0, points: Vec::new() });
+        }
+        &mut drawn[place]
+    }
+}
+
+impl Curve {
+    fn new(plan: &Plan, measure: &Measure, drawn: Vec<Drawn<'_>>) -> Self {
+        let stage = plan.stages.len().checked_sub(1).map(|last| last as u32);
+        let mut lines: Vec<Line> = drawn
+            .into_iter()
+            .map(|Drawn { instance, mut points, .. }| {
+                points.sort_by(|left, right| left.at.total_cmp(&right.at));
+                Line { group: plan.side(measure, instance, stage), points }
+            })
+            .collect();
+        lines.sort_by_key(|line| line.group != Some(Group::Control));
+        Self { measure: measure.name.clone(), lines }
+    }
+
+    /// The points of all lines, line by line.
+    pub fn points(&self) -> impl Iterator<Item = &Point> + Clone {
+        self.lines.iter().flat_map(|line| &line.points)
     }
 }
 

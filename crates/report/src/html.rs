@@ -6,9 +6,10 @@ mod view;
 
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Value, context, escape_formatter};
+use squall_model::plan::Group;
 
 use crate::chart::{MOST_STRIPS, svg, timeline};
-use crate::curve::Curves;
+use crate::curve::{Curve, Curves};
 use crate::summary::Summary;
 use crate::wording::{LONGEST_TEXT, block, escape};
 
@@ -50,7 +51,8 @@ pub fn html(summary: &Summary, curves: &Curves) -> Result<String, HtmlError> {
     let page = environment.get_template("report.html")?.render(context! {
         style => Value::from_safe_string(include_str!("templates/report.css").to_owned()),
         picture => Value::from_safe_string(svg(&picture, &label)),
-        thinned => curves.measures.iter().flat_map(|curve| &curve.points).any(|point| point.readings > 1),
+        thinned => curves.measures.iter().flat_map(Curve::points).any(|point| point.readings > 1),
+        untouched => curves.measures.iter().flat_map(|curve| &curve.lines).any(|line| line.group == Some(Group::Control)),
         not_drawn => summary.measures.len().saturating_sub(MOST_STRIPS),
         plan => Value::from_safe_string(escape(&plan)),
         view => Value::from(Serde(view::View::of(summary))),

@@ -27,7 +27,7 @@ mod summary;
 mod wording;
 
 pub use crate::compare::{Difference, Fact, RunName, RunsCompared, Worse};
-pub use crate::curve::{Curve, Curves, Point, Range};
+pub use crate::curve::{Curve, Curves, Line, Point, Range};
 pub use crate::findings::{Finding, Severity};
 pub use crate::history::{History, HistoryRun, MeasureTrend};
 pub use crate::html::{HtmlError, html};

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use squall_model::measure::Measure;
+use squall_model::plan::Group;
 use squall_model::unit::Unit;
 
 use super::marks::{Anchor, Mark, Picture, Sign};
 use super::scale::Scale;
 use super::ticks;
-use crate::curve::{Curve, Point};
+use crate::curve::{Curve, Line, Point};
 use crate::summary::{MeasureSummary, Standing};
 use crate::wording::{grouped, line};
 
@@ -43,7 +44,7 @@ pub(super) fn strip(
     let floor = y + BOTTOM;
     picture.rule((frame.left, floor), (frame.right, floor), "floor");
     words(picture, y, summary);
-    let numbers = || curve.points.iter().filter_map(|point| point.numbers);
+    let numbers = || curve.points().filter_map(|point| point.numbers);
     let least = numbers().map(|range| range.low).fold(f64::INFINITY, f64::min);
     let greatest = numbers().map(|range| range.high).fold(f64::NEG_INFINITY, f64::max);
     if least <= greatest {
@@ -51,7 +52,7 @@ pub(super) fn strip(
     } else {
         states(picture, frame, floor, summary, curve);
     }
-    let blind = curve.points.iter().filter(|point| point.unreadable > 0);
+    let blind = curve.points().filter(|point| point.unreadable > 0);
     let crosses = blind.map(|point| (frame.time.place(point.at), floor - 4.0)).collect();
     picture.signs(crosses, Sign::Cross, "blind");
 }
@@ -133,9 +134,12 @@ fn curved(
     }
 
     let gap = (measure.every.0 + measure.timeout.0).max(Duration::from_millis(1)).as_secs_f64() * 3.0;
-    let strokes = strokes(curve, frame, &scale, gap.max(frame.pixel * 3.0));
-    picture.marks.push(Mark::Curve { strokes, class: "curve" });
-    let missed = curve.points.iter().filter(|point| point.misses > 0);
+    for line in &curve.lines {
+        let strokes = strokes(line, frame, &scale, gap.max(frame.pixel * 3.0));
+        let class = if line.group == Some(Group::Control) { "curve untouched" } else { "curve" };
+        picture.marks.push(Mark::Curve { strokes, class });
+    }
+    let missed = curve.points().filter(|point| point.misses > 0);
     let dots = missed.filter_map(|point| {
         let range = point.numbers?;
         let lowest = summary.limits.iter().copied().fold(f64::INFINITY, f64::min);
@@ -143,13 +147,13 @@ fn curved(
         let worst = if range.high <= highest && range.low < lowest { range.low } else { range.high };
         Some((frame.time.place(point.at), scale.place(worst)))
     });
-    let thinned = curve.points.iter().any(|point| point.readings > 1);
+    let thinned = curve.points().any(|point| point.readings > 1);
     picture.signs(dots.collect(), Sign::Dot, if thinned { "breach thin" } else { "breach" });
 }
 
 /// Behind the means of columns, all that was read in them.
 fn spread(picture: &mut Picture, frame: &Frame, scale: &Scale, curve: &Curve) {
-    let columns = curve.points.iter().filter_map(|point| {
+    let columns = curve.points().filter_map(|point| {
         let range = point.numbers.filter(|range| range.n > 1)?;
         let x = frame.time.place(point.at);
         Some(vec![(x, scale.place(range.low)), (x, scale.place(range.high))])
@@ -178,10 +182,10 @@ fn label(picture: &mut Picture, (x, y): (f64, f64), class: &'static str, text: &
 }
 
 /// The curve in strokes: it is interrupted where a reading could not be taken, or none was for long.
-fn strokes(curve: &Curve, frame: &Frame, scale: &Scale, gap: f64) -> Vec<Vec<(f64, f64)>> {
+fn strokes(line: &Line, frame: &Frame, scale: &Scale, gap: f64) -> Vec<Vec<(f64, f64)>> {
     let mut strokes: Vec<Vec<(f64, f64)>> = Vec::new();
     let mut last: Option<f64> = None;
-    for point in &curve.points {
+    for point in &line.points {
         let Some(range) = point.numbers else {
             last = None;
             continue;
@@ -199,7 +203,7 @@ fn strokes(curve: &Curve, frame: &Frame, scale: &Scale, gap: f64) -> Vec<Vec<(f6
 /// A measure without numbers: low ticks where it was as expected, tall ones where it was not.
 fn states(picture: &mut Picture, frame: &Frame, floor: f64, summary: &MeasureSummary, curve: &Curve) {
     let at = |wanted: fn(&Point) -> bool| -> Vec<(f64, f64)> {
-        let points = curve.points.iter().filter(|point| point.readings > point.unreadable && wanted(point));
+        let points = curve.points().filter(|point| point.readings > point.unreadable && wanted(point));
         points.map(|point| (frame.time.place(point.at), floor - 8.0)).collect()
     };
     picture.signs(at(|point| point.misses == point.unreadable.min(point.misses)), Sign::Tick, "fine");

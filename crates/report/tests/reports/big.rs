@@ -70,12 +70,17 @@ fn ten_hours_at_twenty_readings_a_second_stay_small() {
         summary.measures.iter().map(|measure| measure.before.n + measure.during.n + measure.after.n).sum();
     assert_eq!(read, u64::from(MEASURES * (SECONDS - 11)));
     let curves = Curves::of(&record, &summary, Curves::PAGE);
-    assert!(curves.measures.iter().all(|curve| curve.points.len() <= Curves::PAGE + 1));
+    assert!(
+        curves
+            .measures
+            .iter()
+            .flat_map(|curve| &curve.lines)
+            .all(|line| line.points.len() <= Curves::PAGE + 1)
+    );
     // Thinning loses no reading and no extreme.
     let (first, known) = (&curves.measures[1], summary.measure("measure 1").unwrap());
-    assert_eq!(first.points.iter().map(|point| u64::from(point.readings)).sum::<u64>(), known.during.n);
-    let high =
-        first.points.iter().filter_map(|point| point.numbers).map(|range| range.high).fold(0.0, f64::max);
+    assert_eq!(first.points().map(|point| u64::from(point.readings)).sum::<u64>(), known.during.n);
+    let high = first.points().filter_map(|point| point.numbers).map(|range| range.high).fold(0.0, f64::max);
     assert!((high - known.during.numbers.unwrap().max).abs() < 1e-12);
 
     let page = html(&summary, &curves).unwrap();

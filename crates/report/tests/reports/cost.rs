@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use squall_model::conservation::{Account, Conservation, Figure};
 use squall_model::event::{Blame, EventKind, GroupsCompared, LoadSample, Misses, Mode, Phase, Reading};
 use squall_model::measure::{Flow, LoadFigure, Outcome, Probe};
+use squall_model::plan::Group;
 use squall_model::record::Record;
 use squall_model::stage::{Share, Stage, StageOutcome};
 use squall_model::target::Instance;
@@ -183,6 +184,27 @@ fn the_untouched_instances_show_what_the_fault_is_to_blame_for() {
     assert!(words.contains("which could be chance"), "{words}");
     let finding = summary.findings.iter().find(|finding| finding.rule == "not-to-blame").unwrap();
     assert_eq!(finding.title, "latency was as bad where no fault hit");
+}
+
+// U3: each instance has a line of its own, and untouched ones look otherwise. In one line they would be a saw.
+#[test]
+fn every_instance_is_a_line_and_the_untouched_ones_are_told_apart() {
+    let record = groups(0.2, 0.0, Blame::Faults);
+    let summary = Summary::of(&record);
+    let curves = Curves::of(&record, &summary, Curves::PAGE);
+    let lines = &curves.measures[0].lines;
+    let sides: Vec<Option<Group>> = lines.iter().map(|line| line.group).collect();
+    let (hit, control) = (Some(Group::Hit), Some(Group::Control));
+    assert_eq!(sides, [control, control, hit, hit], "what was hit is drawn last, above the others");
+    for line in lines {
+        let during =
+            line.points.iter().filter(|point| point.at >= 11.0).map(|point| point.numbers.unwrap().mean);
+        let slowed = during.map(|mean| mean > 0.25).collect::<Vec<_>>();
+        assert_eq!(slowed, [line.group == hit; 30]);
+    }
+    let page = html(&summary, &curves).unwrap();
+    assert_eq!(page.matches("class=\"curve untouched\"").count(), 2);
+    assert!(page.contains("where no fault hit</span>"), "the key says what the dashes are");
 }
 
 /// A measure that is read once a second, from 1 s to 40 s, and what it reads.
