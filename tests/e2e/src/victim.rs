@@ -30,8 +30,11 @@ impl Victim {
     pub fn start() -> Self {
         let victim = Self { dir: tempfile::tempdir().expect("a temporary folder") };
         let start = victim.dir.path().join("start-victim");
-        // The new one is on file before its starter ends, so that a survey right after it finds it.
-        let script = "#!/bin/sh\nsetsid sleep 600 </dev/null >/dev/null 2>&1 &\necho $! > \"$1.new\" && mv \"$1.new\" \"$1\"\n";
+        // The new one is on file before its starter ends, so that a survey right after it finds it; and it is in a session
+        // of its own before it is on file, since nobody touches what is in squall's own process group.
+        let script = "#!/bin/sh\nrm -f \"$1\"\n\
+            setsid sh -c 'echo $$ >\"$1.new\" && mv \"$1.new\" \"$1\" && exec sleep 600' sh \"$1\" </dev/null >/dev/null 2>&1 &\n\
+            until [ -e \"$1\" ]; do sleep 0.01; done\n";
         std::fs::write(&start, script).expect("a file of the test");
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(&start, mode).expect("a file of the test");
