@@ -4,16 +4,17 @@
 //! Two proxies: on `gentle` toxics only delay, so that everything must arrive; on `rough` they also cut, so that what
 //! arrives must be the beginning of what was sent.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::task::LocalSet;
+use tokio::task::{JoinSet, LocalSet};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::Failure;
@@ -51,8 +52,14 @@ pub(crate) struct Found {
 /// Pipes that the proxy keeps for the next bulk, and whatever else does not grow with time.
 const KEPT: usize = 100;
 
-/// How long a connection may take: far longer than all toxics together ask for.
-const LONG: Duration = Duration::from_mins(1);
+/// The proxies: one that only delays, and one that also cuts.
+const NAMES: [&str; 2] = ["gentle", "rough"];
+
+/// How long a connection may stand still: far longer than all toxics together ask for.
+const LONG: Duration = Duration::from_secs(20);
+
+/// Writes of about this number make up a connection at most; each may be followed by a pause.
+const WRITES: u64 = 1000;
 
 impl Found {
     /// All in one line.
@@ -125,13 +132,38 @@ fn toxic(dice: &mut Dice, is_rough: bool, number: u64) -> Value {
     json!({"name": format!("t{number}"), "type": kind, "stream": stream, "toxicity": toxicity, "attributes": attributes})
 }
 
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Progress {
+    /// The client's own address, once it is connected.
+    client: Option<SocketAddr>,
+    size: u64,
+    sent: u64,
+    /// It has sent all, and said so.
+    ended: bool,
+    came: u64,
+}
+
 /// One connection. Whether everything came back.
-async fn session(at: SocketAddr, dice: &mut Dice, found: &RefCell<Found>) -> io::Result<bool> {
+async fn session(
+    at: SocketAddr,
+    dice: &mut Dice,
+    found: &RefCell<Found>,
+    progress: &Cell<Progress>,
+) -> io::Result<bool> {
+    progress.take();
+    let step = |change: &dyn Fn(&mut Progress)| {
+        let mut now = progress.get();
+        change(&mut now);
+        progress.set(now);
+    };
     let mut stream = TcpStream::connect(at).await?;
+    let client = stream.local_addr()?;
     let key = dice.below(u64::MAX);
     // Most are short; some are long enough for the way within the kernel.
     let size = if dice.below(10) == 0 { 1 + dice.below(4_000_000) } else { 1 + dice.below(60_000) };
-    let most = 1 + dice.below(60_000);
+    let most = (1 + dice.below(60_000)).max(2 * size / WRITES);
+    step(&|now| (now.client, now.size) = (Some(client), size));
     let (mut reader, mut writer) = stream.split();
     let write = async {
         let mut buffer = vec![0; usize::try_from(most).unwrap_or(1)];
@@ -141,11 +173,14 @@ async fn session(at: SocketAddr, dice: &mut Dice, found: &RefCell<Found>) -> io:
             fill(&mut buffer[..part], key, sent);
             writer.write_all(&buffer[..part]).await?;
             sent += part as u64;
+            step(&|now| now.sent = sent);
             if dice.below(8) == 0 {
                 sleep(Duration::from_millis(dice.below(5))).await;
             }
         }
-        writer.shutdown().await
+        writer.shutdown().await?;
+        step(&|now| now.ended = true);
+        Ok::<_, io::Error>(())
     };
     let read = async {
         let (mut buffer, mut wanted) = (vec![0; 32 * 1024], vec![0; 32 * 1024]);
@@ -163,6 +198,7 @@ async fn session(at: SocketAddr, dice: &mut Dice, found: &RefCell<Found>) -> io:
                 ));
             }
             came += read as u64;
+            step(&|now| now.came = came);
             found.borrow_mut().bytes += read as u64;
         }
     };
@@ -186,7 +222,7 @@ impl Soak {
     /// Does it; `tell` is given a line now and then.
     pub(crate) async fn run(&self, tell: impl Fn(String)) -> Result<Found, Failure> {
         let mut proxies = Vec::new();
-        for name in ["gentle", "rough"] {
+        for name in NAMES {
             let body = json!({"name": name, "listen": "127.0.0.1:0", "upstream": self.upstream.to_string()});
             let view = self.api.call("POST", "/proxies", &body).await?;
             proxies.push(view["listen"].as_str().unwrap_or_default().parse::<SocketAddr>()?);
@@ -195,25 +231,28 @@ impl Soak {
         found.borrow_mut().descriptors.0 = look(self.pid)?.1;
         let end = Instant::now() + self.length;
         let set = LocalSet::new();
-        let clients: Vec<_> = (0..self.count)
-            .map(|number| {
-                let is_rough = number % 2 == 1;
-                let client = client(
-                    proxies[number % 2],
-                    is_rough,
-                    self.seed ^ (number as u64) << 32,
-                    end,
-                    Rc::clone(&found),
-                );
-                set.spawn_local(client)
-            })
-            .collect();
+        let mut clients = JoinSet::new();
+        for number in 0..self.count {
+            let client = Client {
+                api: self.api,
+                name: NAMES[number % 2],
+                at: proxies[number % 2],
+                is_rough: number % 2 == 1,
+                seed: self.seed ^ (number as u64) << 32,
+                end,
+                found: Rc::clone(&found),
+            };
+            clients.spawn_local_on(client.run(), &set);
+        }
         set.run_until(async {
-            tokio::try_join!(self.change(end, &found), self.watch(end, &found, &tell))?;
-            for client in clients {
-                client.await??;
-            }
-            for name in ["gentle", "rough"] {
+            let all = async {
+                while let Some(ended) = clients.join_next().await {
+                    ended??;
+                }
+                Ok(())
+            };
+            tokio::try_join!(self.change(end, &found), self.watch(end, &found, &tell), all)?;
+            for name in NAMES {
                 self.api.call("DELETE", &format!("/proxies/{name}"), &Value::Null).await?;
             }
             // What has ended is gone a moment later.
@@ -239,7 +278,7 @@ impl Soak {
         while Instant::now() < end {
             sleep(Duration::from_millis(10 + dice.below(40))).await;
             let which = usize::from(dice.below(2) == 1);
-            let (name, is_rough) = (["gentle", "rough"][which], which == 1);
+            let (name, is_rough) = (NAMES[which], which == 1);
             let path = format!("/proxies/{name}/toxics");
             match (dice.below(20), there[which].len()) {
                 (0, _) if is_rough => {
@@ -266,7 +305,7 @@ impl Soak {
             }
             found.borrow_mut().changes += 1;
         }
-        for (name, numbers) in ["gentle", "rough"].iter().zip(there) {
+        for (name, numbers) in NAMES.iter().zip(there) {
             for of in numbers {
                 self.api.call("DELETE", &format!("/proxies/{name}/toxics/t{of}"), &Value::Null).await?;
             }
@@ -308,29 +347,58 @@ impl Soak {
 }
 
 /// One connection after the other.
-async fn client(
+struct Client {
+    api: Admin,
+    /// The proxy's name and address.
+    name: &'static str,
     at: SocketAddr,
     is_rough: bool,
     seed: u64,
     end: Instant,
     found: Rc<RefCell<Found>>,
-) -> Result<(), Failure> {
-    let mut dice = Dice(seed);
-    while Instant::now() < end {
-        match timeout(LONG, session(at, &mut dice, &found)).await {
-            Err(_) => return Err("a connection hangs".into()),
-            Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData || !is_rough => {
-                return Err(error.into());
-            }
-            Ok(Ok(true)) => found.borrow_mut().whole += 1,
-            Ok(Ok(false)) if !is_rough => return Err("bytes were lost where nothing cuts".into()),
-            Ok(Ok(false)) => found.borrow_mut().cut += 1,
-            // Refused.
-            Ok(Err(_)) => {
-                found.borrow_mut().cut += 1;
-                sleep(Duration::from_millis(10)).await;
+}
+
+impl Client {
+    async fn run(self) -> Result<(), Failure> {
+        let mut dice = Dice(self.seed);
+        let progress = Cell::default();
+        while Instant::now() < self.end {
+            // One that hangs must still be there when the proxy is asked about it.
+            let mut session = pin!(session(self.at, &mut dice, &self.found, &progress));
+            let ended = loop {
+                let before = progress.get();
+                match timeout(LONG, session.as_mut()).await {
+                    Err(_) if progress.get() != before => {}
+                    ended => break ended,
+                }
+            };
+            match ended {
+                Err(_) => return Err(self.hangs(progress.get()).await?.into()),
+                Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData || !self.is_rough => {
+                    return Err(error.into());
+                }
+                Ok(Ok(true)) => self.found.borrow_mut().whole += 1,
+                Ok(Ok(false)) if !self.is_rough => return Err("bytes were lost where nothing cuts".into()),
+                Ok(Ok(false)) => self.found.borrow_mut().cut += 1,
+                // Refused.
+                Ok(Err(_)) => {
+                    self.found.borrow_mut().cut += 1;
+                    sleep(Duration::from_millis(10)).await;
+                }
             }
         }
+        Ok(())
     }
-    Ok(())
+
+    /// What the client knows of a connection that hangs, and what the proxy says of it.
+    async fn hangs(&self, progress: Progress) -> io::Result<String> {
+        let path = format!("/proxies/{}", self.name);
+        let there = self.api.call("GET", &format!("{path}/connections"), &Value::Null).await?;
+        let own = progress.client.map(|client| client.to_string());
+        let mut rows = there.as_array().into_iter().flatten();
+        let row = rows.find(|row| row["client"].as_str() == own.as_deref());
+        let toxics = self.api.call("GET", &format!("{path}/toxics"), &Value::Null).await?;
+        let seen = row.map_or_else(|| "it has no such connection".to_owned(), Value::to_string);
+        Ok(format!("a connection of {} hangs: {progress:?}; of the proxy: {seen}; {toxics}", self.name))
+    }
 }
