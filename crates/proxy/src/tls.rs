@@ -7,6 +7,7 @@
 
 mod certificate;
 mod hello;
+mod onward;
 mod opened;
 pub mod rule;
 mod session;

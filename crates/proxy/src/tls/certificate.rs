@@ -27,6 +27,9 @@ impl std::fmt::Debug for Authority {
 /// A name that no host has (RFC 6761, section 6.4).
 const NOBODY: &str = "wrong-host.invalid";
 
+/// How this machine calls itself.
+const OWN: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+
 impl Authority {
     /// One that nobody has heard of.
     pub(crate) fn unknown() -> Result<Self, rcgen::Error> {
@@ -50,11 +53,16 @@ impl Authority {
         Ok(Self { issuer, certificate })
     }
 
-    /// A certificate for a host, with a flaw or without.
-    pub(crate) fn certify(&self, host: &str, flaw: Flaw) -> Result<Arc<CertifiedKey>, NoCertificate> {
-        let host = if flaw == Flaw::WrongHost { NOBODY } else { host };
-        let mut params = CertificateParams::new(vec![host.to_owned()])?;
-        params.distinguished_name.push(DnType::CommonName, host);
+    /// A certificate for a host, with a flaw or without. Who asks for none is a client of an address, most likely of
+    /// this machine's own.
+    pub(crate) fn certify(&self, host: Option<&str>, flaw: Flaw) -> Result<Arc<CertifiedKey>, NoCertificate> {
+        let hosts = match (flaw, host) {
+            (Flaw::WrongHost, _) => vec![NOBODY],
+            (_, Some(host)) => vec![host],
+            (_, None) => OWN.to_vec(),
+        };
+        let mut params = CertificateParams::new(hosts.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        params.distinguished_name.push(DnType::CommonName, hosts[0]);
         match flaw {
             Flaw::Expired => {
                 params.not_before = date_time_ymd(2001, 1, 1);

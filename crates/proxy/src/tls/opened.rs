@@ -1,30 +1,33 @@
 //! A connection that is opened: TLS to the client, and perhaps to the server, and what goes between in the clear.
+//!
+//! ```text
+//! client  ClientHello -->  (held)  ClientHello -->                     with the client's list of protocols (ALPN)
+//!                                              <-- its protocol        server
+//!                     <-- that protocol
+//! ```
+//!
+//! The server is asked first, so that the client is told what the server takes, and a refusal is the server's own.
 
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{
-    CryptoProvider, WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature,
-};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use bytes::{Bytes, BytesMut};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls::{
-    ClientConfig, ClientConnection, DigitallySignedStruct, ServerConfig, ServerConnection, SignatureScheme,
-};
+use rustls::{AlertDescription, ClientConnection, ServerConfig, ServerConnection};
 
 use super::certificate::NoCertificate;
 use super::hello::Hello;
+use super::onward;
 use super::rule::{Opens, Shows, Upstream};
-use crate::layer::{Act, Hit, Layer, Way};
+use crate::layer::{Act, Hit, LIMIT, Layer, Way};
 
 /// Both sides of it.
 pub(crate) struct Opened {
-    client: ServerConnection,
-    server: Server,
+    client: Client,
+    /// `None`: it is spoken to in plain.
+    server: Option<Box<ClientConnection>>,
     inner: Box<dyn Layer>,
     rule: String,
     name: Option<String>,
@@ -33,15 +36,14 @@ pub(crate) struct Opened {
     over: bool,
 }
 
-/// Starts the handshake with the server, for this protocol inside.
-type Start = dyn FnOnce(Option<&[u8]>) -> Result<ClientConnection, rustls::Error> + Send;
-
-/// The server's side.
-enum Server {
-    Plain,
-    /// The handshake with the server waits for the one with the client, which settles the protocol inside.
-    Due(Box<Start>),
-    Tls(Box<ClientConnection>),
+/// The client's side.
+enum Client {
+    /// It has said what it can, and hears nothing until the server has chosen.
+    Waiting {
+        held: BytesMut,
+        shown: Arc<CertifiedKey>,
+    },
+    Tls(Box<ServerConnection>),
 }
 
 #[derive(Debug)]
@@ -53,47 +55,28 @@ impl ResolvesServerCert for Shown {
     }
 }
 
-/// Takes any certificate, because the rule says so; the handshake must still be sound.
-#[derive(Debug)]
-struct Anybody(WebPkiSupportedAlgorithms);
+/// Why there is no TLS with a peer, in words and as an alert.
+struct Failed(String, AlertDescription);
 
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signed, &self.0)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signed, &self.0)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_schemes()
+impl From<rustls::Error> for Failed {
+    fn from(error: rustls::Error) -> Self {
+        let alert = match error {
+            rustls::Error::AlertReceived(alert) => alert,
+            _ => AlertDescription::HandshakeFailure,
+        };
+        Self(error.to_string(), alert)
     }
 }
 
-fn provider() -> Arc<CryptoProvider> {
-    Arc::new(ring::default_provider())
+impl From<std::io::Error> for Failed {
+    fn from(error: std::io::Error) -> Self {
+        Self(error.to_string(), AlertDescription::HandshakeFailure)
+    }
+}
+
+/// A fatal alert before any key is agreed upon (RFC 8446, sections 5.1 and 6).
+pub(super) fn alert(description: AlertDescription) -> Bytes {
+    vec![21, 3, 3, 0, 2, 2, u8::from(description)].into()
 }
 
 impl Opened {
@@ -105,48 +88,17 @@ impl Opened {
     ) -> Result<Self, NoCertificate> {
         let shown = match &opens.shows {
             Shows::Given(key) => Arc::clone(key),
-            Shows::Made(authority) => {
-                authority.certify(hello.name.as_deref().unwrap_or("localhost"), opens.flaw)?
-            }
+            Shows::Made(authority) => authority.certify(hello.name.as_deref(), opens.flaw)?,
         };
-        let mut config = ServerConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::new(Shown(shown)));
-        config.alpn_protocols = hello.protocols;
-        if matches!(opens.upstream, Upstream::Plain) {
-            // In the clear nobody can agree on HTTP/2.
-            config.alpn_protocols.retain(|protocol| protocol != b"h2");
-        }
-        let mut client = ServerConnection::new(Arc::new(config))?;
-        client.set_buffer_limit(None);
-        let server = match &opens.upstream {
-            Upstream::Plain => Server::Plain,
+        let (client, server) = match &opens.upstream {
+            Upstream::Plain => {
+                // In the clear nobody can agree on HTTP/2.
+                let protocols = hello.protocols.into_iter().filter(|protocol| protocol != b"h2");
+                (Client::Tls(Box::new(accept(shown, protocols.collect())?)), None)
+            }
             Upstream::Tls { name, roots } => {
-                let asked = hello.name.clone().unwrap_or_else(|| "localhost".into());
-                let name = match name {
-                    Some(name) => name.clone(),
-                    None => ServerName::try_from(asked)
-                        .map_err(|error| rustls::Error::General(error.to_string()))?,
-                };
-                let roots = roots.clone();
-                Server::Due(Box::new(move |protocol| {
-                    let builder = ClientConfig::builder_with_provider(provider())
-                        .with_safe_default_protocol_versions()?;
-                    let mut config = match roots {
-                        Some(roots) => builder.with_root_certificates(roots).with_no_client_auth(),
-                        None => builder
-                            .dangerous()
-                            .with_custom_certificate_verifier(Arc::new(Anybody(
-                                provider().signature_verification_algorithms,
-                            )))
-                            .with_no_client_auth(),
-                    };
-                    config.alpn_protocols = protocol.map(<[u8]>::to_vec).into_iter().collect();
-                    let mut connection = ClientConnection::new(Arc::new(config), name)?;
-                    connection.set_buffer_limit(None);
-                    Ok(connection)
-                }))
+                let server = onward::begin(name.as_ref(), roots.as_ref(), &hello)?;
+                (Client::Waiting { held: BytesMut::new(), shown }, Some(Box::new(server)))
             }
         };
         let name = hello.name;
@@ -154,23 +106,24 @@ impl Opened {
     }
 
     pub(crate) fn received(&mut self, way: Way, bytes: &Bytes, now: Instant, acts: &mut Vec<Act>) {
-        if self.over {
-            return;
-        }
         let mut rest = &bytes[..];
         while !rest.is_empty() && !self.over {
-            let read = match way {
-                Way::Upstream => decrypted(&mut self.client, &mut rest),
-                Way::Downstream => match &mut self.server {
-                    Server::Tls(server) => decrypted(&mut **server, &mut rest),
-                    Server::Plain => Ok((Bytes::copy_from_slice(std::mem::take(&mut rest)), false)),
-                    // It speaks before it was spoken to; a server of TLS does not.
-                    Server::Due(_) => Err("it spoke first".to_owned()),
-                },
+            let read = match (way, &mut self.client, &mut self.server) {
+                (Way::Upstream, Client::Waiting { held, .. }, _) => {
+                    held.extend_from_slice(std::mem::take(&mut rest));
+                    Ok((Bytes::new(), false))
+                }
+                (Way::Upstream, Client::Tls(client), _) => decrypted(client, &mut rest),
+                (Way::Downstream, _, Some(server)) => decrypted(&mut **server, &mut rest),
+                (Way::Downstream, _, None) => Ok((Bytes::copy_from_slice(std::mem::take(&mut rest)), false)),
             };
             match read {
                 Ok((plain, ended)) => {
-                    self.shake(acts);
+                    self.answer(now, acts);
+                    self.flush(acts);
+                    if self.over {
+                        return;
+                    }
                     let mut done = Vec::new();
                     if !plain.is_empty() {
                         self.inner.received(way, plain, now, &mut done);
@@ -180,34 +133,43 @@ impl Opened {
                     }
                     self.carry(done, acts);
                 }
-                Err(error) => {
-                    self.flush(acts);
-                    let who = if way == Way::Upstream { "the client" } else { "the server" };
-                    let what = self.name.clone().unwrap_or_else(|| "a connection".into());
-                    let done = format!("no TLS with {who}: {error}");
-                    acts.push(Act::Hit(Hit { rule: self.rule.clone(), what, done }));
-                    // Alerts go out first, and the client's last words are still read, so that no reset overtakes them.
-                    acts.extend([Act::End(Way::Downstream), Act::End(Way::Upstream)]);
-                    self.over = true;
-                }
+                Err(failed) => self.fail(way, failed, acts),
             }
         }
     }
 
-    /// Starts the handshake with the server when the one with the client is done.
-    fn shake(&mut self, acts: &mut Vec<Act>) {
-        if !self.client.is_handshaking()
-            && let Server::Due(_) = &self.server
-            && let Server::Due(start) = std::mem::replace(&mut self.server, Server::Plain)
-        {
-            if let Ok(connection) = start(self.client.alpn_protocol()) {
-                self.server = Server::Tls(Box::new(connection));
-            } else {
-                self.over = true;
-                acts.push(Act::Close);
-            }
+    /// Answers the client once the server has chosen a protocol, or none.
+    fn answer(&mut self, now: Instant, acts: &mut Vec<Act>) {
+        let (Client::Waiting { held, shown }, Some(server)) = (&mut self.client, &self.server) else {
+            return;
+        };
+        if server.is_handshaking() {
+            return;
         }
+        let chosen = server.alpn_protocol().map(<[u8]>::to_vec);
+        let held = held.split().freeze();
+        match accept(Arc::clone(shown), chosen.into_iter().collect()) {
+            Ok(client) => {
+                self.client = Client::Tls(Box::new(client));
+                self.received(Way::Upstream, &held, now, acts);
+            }
+            Err(error) => self.fail(Way::Upstream, error.into(), acts),
+        }
+    }
+
+    /// There is no TLS with one of both; the other is told too.
+    fn fail(&mut self, way: Way, Failed(why, description): Failed, acts: &mut Vec<Act>) {
         self.flush(acts);
+        if let Client::Waiting { .. } = self.client {
+            acts.push(Act::Send(Way::Downstream, alert(description)));
+        }
+        let who = if way == Way::Upstream { "the client" } else { "the server" };
+        let what = self.name.clone().unwrap_or_else(|| "a connection".into());
+        let done = format!("no TLS with {who}: {why}");
+        acts.push(Act::Hit(Hit { rule: self.rule.clone(), what, done }));
+        // Alerts go out first, and the client's last words are still read, so that no reset overtakes them.
+        acts.extend([Act::End(Way::Downstream), Act::End(Way::Upstream)]);
+        self.over = true;
     }
 
     /// Notes that a way has ended; whether it had before.
@@ -223,7 +185,15 @@ impl Opened {
         if self.over || self.mark(way) {
             return;
         }
-        if self.client.is_handshaking() {
+        let is_shaking = match &self.client {
+            Client::Waiting { .. } if way == Way::Downstream => {
+                let why = "it ended the connection".to_owned();
+                return self.fail(way, Failed(why, AlertDescription::HandshakeFailure), acts);
+            }
+            Client::Waiting { .. } => true,
+            Client::Tls(client) => client.is_handshaking(),
+        };
+        if is_shaking {
             self.over = true;
             acts.push(Act::Close);
             return;
@@ -233,51 +203,60 @@ impl Opened {
         self.carry(done, acts);
     }
 
+    pub(crate) fn wake_at(&self) -> Option<Instant> {
+        self.inner.wake_at()
+    }
+
     pub(crate) fn woken(&mut self, now: Instant, acts: &mut Vec<Act>) {
         let mut done = Vec::new();
         self.inner.woken(now, &mut done);
         self.carry(done, acts);
     }
 
-    pub(crate) fn inner(&self) -> &dyn Layer {
-        &*self.inner
+    pub(crate) fn wants(&self, way: Way) -> bool {
+        match &self.client {
+            Client::Waiting { held, .. } if way == Way::Upstream => held.len() < LIMIT,
+            _ => self.inner.wants(way),
+        }
     }
 
     /// What was done in the clear, encrypted again.
     fn carry(&mut self, done: Vec<Act>, acts: &mut Vec<Act>) {
         for act in done {
-            match (act, &mut self.server) {
-                (Act::Send(Way::Downstream, bytes), _) => {
+            match (act, &mut self.client, &mut self.server) {
+                (Act::Send(Way::Downstream, bytes), Client::Tls(client), _) => {
                     // Writing into memory without a limit does not fail.
-                    let _ = self.client.writer().write_all(&bytes);
+                    let _ = client.writer().write_all(&bytes);
                     self.flush(acts);
                 }
-                (Act::Send(Way::Upstream, bytes), Server::Tls(server)) => {
+                (Act::Send(Way::Upstream, bytes), _, Some(server)) => {
                     let _ = server.writer().write_all(&bytes);
                     self.flush(acts);
                 }
-                (Act::End(way), server) => {
-                    match (way, server) {
-                        (Way::Downstream, _) => self.client.send_close_notify(),
-                        (Way::Upstream, Server::Tls(server)) => server.send_close_notify(),
-                        (Way::Upstream, _) => {}
+                (Act::End(way), client, server) => {
+                    match (way, client, server) {
+                        (Way::Downstream, Client::Tls(client), _) => client.send_close_notify(),
+                        (Way::Upstream, _, Some(server)) => server.send_close_notify(),
+                        _ => {}
                     }
                     self.flush(acts);
                     acts.push(Act::End(way));
                 }
-                (act, _) => acts.push(act),
+                (act, _, _) => acts.push(act),
             }
         }
     }
 
     fn flush(&mut self, acts: &mut Vec<Act>) {
         let mut out = Vec::new();
-        while self.client.wants_write() && self.client.write_tls(&mut out).is_ok() {}
+        if let Client::Tls(client) = &mut self.client {
+            while client.wants_write() && client.write_tls(&mut out).is_ok() {}
+        }
         if !out.is_empty() {
             acts.push(Act::Send(Way::Downstream, out.into()));
         }
         let mut out = Vec::new();
-        if let Server::Tls(server) = &mut self.server {
+        if let Some(server) = &mut self.server {
             while server.wants_write() && server.write_tls(&mut out).is_ok() {}
         }
         if !out.is_empty() {
@@ -286,17 +265,29 @@ impl Opened {
     }
 }
 
+/// Begins a handshake with a client that is shown this certificate, and offered these protocols.
+fn accept(shown: Arc<CertifiedKey>, protocols: Vec<Vec<u8>>) -> Result<ServerConnection, rustls::Error> {
+    let mut config = ServerConfig::builder_with_provider(onward::provider())
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(Shown(shown)));
+    config.alpn_protocols = protocols;
+    let mut client = ServerConnection::new(Arc::new(config))?;
+    client.set_buffer_limit(None);
+    Ok(client)
+}
+
 /// Takes encrypted bytes as far as they are taken; what they say, and whether the peer has said its last word.
 fn decrypted<D>(
     connection: &mut rustls::ConnectionCommon<D>,
     bytes: &mut &[u8],
-) -> Result<(Bytes, bool), String> {
-    if connection.read_tls(bytes).map_err(|error| error.to_string())? == 0 {
+) -> Result<(Bytes, bool), Failed> {
+    if connection.read_tls(bytes)? == 0 {
         *bytes = &[];
         return Ok((Bytes::new(), false));
     }
-    let state = connection.process_new_packets().map_err(|error| error.to_string())?;
+    let state = connection.process_new_packets()?;
     let mut plain = vec![0; state.plaintext_bytes_to_read()];
-    connection.reader().read_exact(&mut plain).map_err(|error| error.to_string())?;
+    connection.reader().read_exact(&mut plain)?;
     Ok((plain.into(), state.peer_has_closed()))
 }

@@ -3,9 +3,10 @@
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
+use rustls::AlertDescription;
 
 use super::hello::{Collector, Hello, Read};
-use super::opened::Opened;
+use super::opened::{Opened, alert};
 use super::rule::{Flaw, Refuse, Rule};
 use crate::layer::{Act, Hit, LIMIT, Layer, Way};
 use crate::rulebook::Rulebook;
@@ -34,9 +35,6 @@ enum State {
     Refused(Refuse),
     Over,
 }
-
-/// The alert `handshake_failure`, fatal (RFC 8446, sections 5.1 and 6).
-const ALERT: &[u8] = &[21, 3, 3, 0, 2, 2, 40];
 
 impl Session {
     pub(crate) fn new(rules: Rulebook<Rule>, inner: Box<dyn Layer>) -> Self {
@@ -81,7 +79,7 @@ impl Session {
                         self.state = State::Opened(Box::new(opened));
                     }
                     Err(error) => {
-                        tell(format!("refused, because no certificate could be made: {error}"));
+                        tell(format!("refused, because it could not be opened: {error}"));
                         self.state = State::Refused(Refuse::Alert);
                     }
                 }
@@ -123,7 +121,7 @@ impl Layer for Session {
                     Refuse::Close => vec![Act::Close],
                     Refuse::Reset => vec![Act::Reset],
                     Refuse::Alert => vec![
-                        Act::Send(Way::Downstream, Bytes::from_static(ALERT)),
+                        Act::Send(Way::Downstream, alert(AlertDescription::HandshakeFailure)),
                         Act::End(Way::Downstream),
                         Act::End(Way::Upstream),
                     ],
@@ -167,7 +165,7 @@ impl Layer for Session {
         match &self.state {
             State::Delayed { at, .. } => Some(*at),
             State::Clear(inner) => inner.wake_at(),
-            State::Opened(opened) => opened.inner().wake_at(),
+            State::Opened(opened) => opened.wake_at(),
             _ => None,
         }
     }
@@ -194,7 +192,7 @@ impl Layer for Session {
     fn wants(&self, way: Way) -> bool {
         match &self.state {
             State::Clear(inner) => inner.wants(way),
-            State::Opened(opened) => opened.inner().wants(way),
+            State::Opened(opened) => opened.wants(way),
             State::Delayed { held, .. } => way == Way::Downstream || held.len() < LIMIT,
             _ => true,
         }

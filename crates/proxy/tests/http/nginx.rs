@@ -11,14 +11,27 @@ use crate::origin::big;
 use crate::through::Through;
 
 /// nginx on a socket in a folder of its own; it ends with its handle.
-struct Nginx {
+pub(crate) struct Nginx {
     folder: TempDir,
     _process: Child,
 }
 
 impl Nginx {
     async fn new() -> Self {
+        Self::start(TempDir::new().unwrap(), "listen unix:HERE/one; listen unix:HERE/two http2;").await
+    }
+
+    /// Over TLS with this certificate and its key: `one` knows HTTP/1.1 only, `two` also HTTP/2.
+    pub(crate) async fn secure(certificate: &str, key: &str) -> Self {
         let folder = TempDir::new().unwrap();
+        std::fs::write(folder.path().join("own.pem"), [certificate, key].concat()).unwrap();
+        let pair = "ssl_certificate HERE/own.pem; ssl_certificate_key HERE/own.pem;";
+        Self::start(folder, &format!("listen unix:HERE/one ssl; listen unix:HERE/two ssl http2; {pair}"))
+            .await
+    }
+
+    /// Listens as these words say, where `HERE` is its folder.
+    async fn start(folder: TempDir, listens: &str) -> Self {
         let at = |name: &str| folder.path().join(name);
         std::fs::write(at("page.txt"), "a line of text\n".repeat(20_000)).unwrap();
         std::fs::write(at("large.bin"), big(3_000_000)).unwrap();
@@ -29,10 +42,10 @@ impl Nginx {
         let configuration = format!(
             "daemon off; master_process off; pid {root}/pid; error_log {root}/errors; events {{}}
              http {{ access_log off; {paths} gzip on; gzip_types text/plain; types {{ text/plain txt; }}
-               server {{ listen unix:{root}/one; listen unix:{root}/two http2; root {root};
+               server {{ {listens} root {root};
                  location = /page.txt {{ add_trailer X-Sum 7; }} }} }}"
         );
-        std::fs::write(at("nginx.conf"), configuration).unwrap();
+        std::fs::write(at("nginx.conf"), configuration.replace("HERE", &root.to_string())).unwrap();
         let process = tokio::process::Command::new("/usr/sbin/nginx")
             .args(["-c", &at("nginx.conf").display().to_string(), "-e", &at("errors").display().to_string()])
             .kill_on_drop(true)
@@ -47,7 +60,7 @@ impl Nginx {
         panic!("{}", std::fs::read_to_string(at("errors")).unwrap_or_default());
     }
 
-    fn socket(&self, name: &str) -> std::path::PathBuf {
+    pub(crate) fn socket(&self, name: &str) -> std::path::PathBuf {
         self.folder.path().join(name)
     }
 }

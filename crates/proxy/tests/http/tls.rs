@@ -2,11 +2,19 @@
 
 use std::process::Output;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 
 use crate::curl::curl;
+use crate::nginx::Nginx;
 use crate::origin::{Origin, Speaks};
 use crate::through::Through;
 
@@ -16,6 +24,7 @@ const UNTRUSTED: i32 = 60;
 
 /// An authority that the client trusts.
 struct Authority {
+    issuer: Issuer<'static, KeyPair>,
     pem: Value,
     file: NamedTempFile,
 }
@@ -28,7 +37,15 @@ impl Authority {
         let certificate = params.self_signed(&key).unwrap().pem();
         let file = NamedTempFile::new().unwrap();
         std::fs::write(file.path(), &certificate).unwrap();
-        Self { pem: json!({"certificate": certificate, "key": key.serialize_pem()}), file }
+        let pem = json!({"certificate": certificate, "key": key.serialize_pem()});
+        Self { issuer: Issuer::new(params, key), pem, file }
+    }
+
+    /// A certificate for a host, and its key.
+    fn certify(&self, host: &str) -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec![host.to_owned()]).unwrap();
+        (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
     }
 
     fn rule(&self, certificate: &str, upstream: &Value) -> String {
@@ -113,4 +130,56 @@ async fn connections_that_pass_are_delayed_and_refused_by_name() {
     let start = tokio::time::Instant::now();
     assert_eq!(authority.curl(&through, "a.slow.test", &[]).await.stdout, b"/page");
     assert!(start.elapsed() >= std::time::Duration::from_millis(200));
+}
+
+/// A server of TLS that has never heard of protocols inside of it (ALPN), in front of one of HTTP/1.1.
+async fn without_protocols(authority: &Authority, origin: SocketAddr) -> SocketAddr {
+    let (certificate, key) = authority.certify("shop.test");
+    let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+    let config =
+        rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let mut secure = acceptor.accept(socket).await?;
+                let mut plain = TcpStream::connect(origin).await?;
+                tokio::io::copy_bidirectional(&mut secure, &mut plain).await
+            });
+        }
+    });
+    address
+}
+
+// F18: curl offers HTTP/2, and gets it from a server that has it, and from no other.
+#[tokio::test]
+async fn the_version_of_http_is_what_the_server_behind_takes() {
+    let authority = Authority::new();
+    let (certificate, key) = authority.certify("shop.test");
+    let nginx = Nginx::secure(&certificate, &key).await;
+    let origin = Origin::new(Speaks::Http1).await;
+    let bare = without_protocols(&authority, origin.address).await.to_string();
+    let socket = |name: &str| format!("unix:{}", nginx.socket(name).display());
+    let rule = authority.rule("none", &json!({"tls": {"roots": authority.pem["certificate"]}}));
+    let busy = r#"{"path": "/busy", "answer": {"status": 503}}"#;
+    for (server, version) in [(&socket("one"), "1.1"), (&socket("two"), "2"), (&bare, "1.1")] {
+        let through = Through::mixed(server, &[("tls", &rule), ("http", busy)]);
+        for (path, status) in [("page.txt", "200"), ("busy", "503")] {
+            let (to, file) = (format!("::{}", through.address), authority.file.path().display().to_string());
+            let fixed = ["--http2", "--connect-to", &to, "--cacert", &file, "--output", "/dev/null"];
+            let written = ["--write-out", "%{http_version} %{response_code}"];
+            let url = format!("https://shop.test/{path}");
+            let got = curl(&[&fixed[..], &written, &[&url]].concat()).await;
+            assert_eq!(words(&got), format!("{version} {status}"), "{server}");
+        }
+    }
 }

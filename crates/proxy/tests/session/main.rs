@@ -6,4 +6,5 @@ mod pages;
 mod postgres;
 mod redis;
 mod redis_any;
+mod tls;
 mod wire;
