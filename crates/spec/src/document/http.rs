@@ -2,9 +2,11 @@
 
 use squall_model::unit::{Bytes, Span};
 
+use crate::document::nth::NthDocument;
+use crate::document::spread::SpreadDocument;
 use crate::mistake::At;
 use crate::shape::{Map, choice, document};
-use crate::word::{Distribution, ResetPoint, Texts};
+use crate::word::{ResetPoint, Texts};
 
 document! {
     /// Requests of HTTP/1 and HTTP/2, gRPC included: which, and what is done to them.
@@ -17,16 +19,10 @@ document! {
         hosts: optional Texts,
         /// Request headers by name, with `*` for any text in their values. All of them must be there.
         headers: optional Map<At<String>>,
-        /// Only so many of those that match.
-        first: optional At<u64>,
-        /// Only every n-th of those that match.
-        every: optional At<u64>,
+        nth: flatten NthDocument,
         /// The answer comes so much later.
         delay: optional At<Span>,
-        /// The delay is so much shorter or longer.
-        jitter: optional At<Span>,
-        /// How the jitter is spread: `uniform`, up to so much either way; `normal`, with so much as standard deviation; `pareto`, never shorter and with a long tail. `uniform` where nothing is said.
-        distribution: optional At<Distribution>,
+        spread: flatten SpreadDocument,
         /// An answer with this status in place of the service's, which does not get the request: 200 to 599.
         status: optional At<u32>,
         /// An answer in place of the service's, with headers and a body.

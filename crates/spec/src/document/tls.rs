@@ -2,25 +2,21 @@
 
 use squall_model::unit::Span;
 
+use crate::document::nth::NthDocument;
+use crate::document::spread::SpreadDocument;
 use crate::mistake::At;
 use crate::shape::{choice, document};
-use crate::word::{Certificate, Distribution, Refuse, Texts};
+use crate::word::{Certificate, Refuse, Texts};
 
 document! {
     /// TLS connections: which, and what is done to their handshake.
     struct TlsDocument {
         /// Server names that clients ask for (SNI), with `*` for any text. Every connection where nothing is said.
         sni: optional Texts,
-        /// Only so many of those that match.
-        first: optional At<u64>,
-        /// Only every n-th of those that match.
-        every: optional At<u64>,
+        nth: flatten NthDocument,
         /// The handshake begins so much later.
         delay: optional At<Span>,
-        /// The delay is so much shorter or longer.
-        jitter: optional At<Span>,
-        /// How the jitter is spread: `uniform`, up to so much either way; `normal`, with so much as standard deviation; `pareto`, never shorter and with a long tail. `uniform` where nothing is said.
-        distribution: optional At<Distribution>,
+        spread: flatten SpreadDocument,
         /// The handshake does not happen: the connection is closed (`close`), reset (`reset`), or ended with the alert `handshake_failure` (`alert`).
         refuse: optional At<Refuse>,
         /// The client sees this certificate in place of the service's: `expired`, `not-yet-valid`, `wrong-host`, `self-signed`, `unknown-issuer`, or one that is right (`none`), so that faults on `http` see what is said.

@@ -3,9 +3,11 @@
 use squall_model::traffic::Protocol;
 use squall_model::unit::{Bytes, Percent, Span};
 
+use crate::document::nth::NthDocument;
+use crate::document::spread::SpreadDocument;
 use crate::mistake::At;
 use crate::shape::document;
-use crate::word::{CutPoint, Disconnect, Distribution, Drop, Flag, Stream, Texts};
+use crate::word::{CutPoint, Disconnect, Drop, Flag, Stream, Texts};
 
 document! {
     /// The proxy in front of a service, which the run starts, or which is there already (`api`).
@@ -30,10 +32,7 @@ document! {
     struct TcpDocument {
         /// Everything arrives so much later.
         delay: optional At<Span>,
-        /// The delay is so much shorter or longer.
-        jitter: optional At<Span>,
-        /// How the jitter is spread: `uniform`, up to so much either way; `normal`, with so much as standard deviation; `pareto`, never shorter and with a long tail. `uniform` where nothing is said.
-        distribution: optional At<Distribution>,
+        spread: flatten SpreadDocument,
         /// So many bytes a second at most, on each connection.
         bandwidth: optional At<Bytes>,
         /// A connection is closed so much later than its end asks for.
@@ -58,11 +57,8 @@ document! {
     struct UdpDocument {
         /// Each arrives so much later.
         delay: optional At<Span>,
-        /// The delay is so much shorter or longer, and later datagrams overtake earlier ones.
-        jitter: optional At<Span>,
-        /// How the jitter is spread: `uniform`, up to so much either way; `normal`, with so much as standard deviation; `pareto`, never shorter and with a long tail. `uniform` where nothing is said.
-        distribution: optional At<Distribution>,
-        /// Whether datagrams keep their order in spite of the jitter.
+        spread: flatten SpreadDocument,
+        /// Whether datagrams keep their order in spite of the jitter. Where nothing is said, later ones overtake earlier ones.
         in_order: optional At<Flag>,
         /// So many never arrive.
         loss: optional At<Percent>,
@@ -92,16 +88,10 @@ document! {
         keys: optional Texts,
         /// Addresses or networks of clients. Every client where nothing is said.
         clients: optional Texts,
-        /// Only so many of those that match.
-        first: optional At<u64>,
-        /// Only every n-th of those that match.
-        every: optional At<u64>,
+        nth: flatten NthDocument,
         /// The command reaches the server so much later.
         delay: optional At<Span>,
-        /// The delay is so much shorter or longer.
-        jitter: optional At<Span>,
-        /// How the jitter is spread: `uniform`, up to so much either way; `normal`, with so much as standard deviation; `pareto`, never shorter and with a long tail. `uniform` where nothing is said.
-        distribution: optional At<Distribution>,
+        spread: flatten SpreadDocument,
         /// The server does not get the command; this is the answer: `LOADING`, `READONLY`, `CLUSTERDOWN`, `OOM`, `TRYAGAIN`, `MOVED HOST:PORT`, `ASK HOST:PORT`, or words of your own such as `ERR no such thing`.
         error: optional At<String>,
         /// The server does not get the command, and there is no answer: the connection stays open and silent (`hang`), or is closed (`close`).
@@ -124,16 +114,10 @@ document! {
         users: optional Texts,
         /// Addresses or networks of clients. Every client where nothing is said.
         clients: optional Texts,
-        /// Only so many of those that match.
-        first: optional At<u64>,
-        /// Only every n-th of those that match.
-        every: optional At<u64>,
+        nth: flatten NthDocument,
         /// The statement reaches the server so much later.
         delay: optional At<Span>,
-        /// The delay is so much shorter or longer.
-        jitter: optional At<Span>,
-        /// How the jitter is spread: `uniform`, up to so much either way; `normal`, with so much as standard deviation; `pareto`, never shorter and with a long tail. `uniform` where nothing is said.
-        distribution: optional At<Distribution>,
+        spread: flatten SpreadDocument,
         /// Each row of the result comes so much after the one before.
         row_delay: optional At<Span>,
         /// The statement is not executed; an error with this SQLSTATE is the answer: `40001`, `57P01`, `53300`.
@@ -152,16 +136,10 @@ document! {
         hosts: optional Texts,
         /// Only messages of the client (`upstream`) or of the service (`downstream`). `both` where nothing is said.
         direction: optional Stream,
-        /// Only so many of those that match.
-        first: optional At<u64>,
-        /// Only every n-th of those that match.
-        every: optional At<u64>,
+        nth: flatten NthDocument,
         /// The message, and those behind it, come so much later.
         delay: optional At<Span>,
-        /// The delay is so much shorter or longer.
-        jitter: optional At<Span>,
-        /// How the jitter is spread: `uniform`, up to so much either way; `normal`, with so much as standard deviation; `pareto`, never shorter and with a long tail. `uniform` where nothing is said.
-        distribution: optional At<Distribution>,
+        spread: flatten SpreadDocument,
         /// The message never arrives.
         drop: optional At<Flag>,
         /// So many copies follow the message, 1 to 16.

@@ -1,10 +1,12 @@
 //! Faults on traffic: from what is written to the toxics of the proxy's API.
 
+mod delay;
 mod http;
 mod postgres;
 mod redis;
 mod tcp;
 mod tls;
+mod toxics;
 mod udp;
 mod websocket;
 
@@ -16,10 +18,13 @@ use squall_model::traffic::{Protocol, Toxic};
 use squall_model::unit::{Bytes, Percent, Span};
 
 use crate::code::Code;
+use crate::document::nth::NthDocument;
+use crate::document::spread::SpreadDocument;
 use crate::mistake::{At, Mistake, Place};
 use crate::notes::Notes;
-use crate::word::{Distribution, Texts};
+use crate::word::Texts;
 
+use delay::Delay;
 pub(crate) use http::http;
 pub(crate) use postgres::postgres;
 pub(crate) use redis::redis;
@@ -47,6 +52,11 @@ impl Gathered {
         self.attributes.insert(name.to_owned(), value.into());
     }
 
+    fn nth(&mut self, nth: &NthDocument, notes: &mut Notes<'_>) -> Option<()> {
+        self.count("first", nth.first.as_ref(), notes)?;
+        self.count("every", nth.every.as_ref(), notes)
+    }
+
     /// A number that is put as it is, and said only where it narrows.
     fn count(&mut self, name: &str, written: Option<&At<u64>>, notes: &mut Notes<'_>) -> Option<()> {
         let Some(written) = written else { return Some(()) };
@@ -71,7 +81,13 @@ impl Gathered {
         self.put(name, json!(values));
     }
 
-    fn delay(&mut self, delay: Delay) {
+    fn delay(
+        &mut self,
+        written: Option<&At<Span>>,
+        spread: &SpreadDocument,
+        notes: &mut Notes<'_>,
+    ) -> Option<()> {
+        let delay = Delay::read(written, spread, notes)?;
         if delay.millis > 0 {
             self.put("delay", delay.millis);
             self.put("jitter", delay.jitter);
@@ -80,6 +96,7 @@ impl Gathered {
             }
             self.say(delay.to_string());
         }
+        Some(())
     }
 
     fn done(mut self, protocol: Protocol, percent: Percent) -> Fault {
@@ -122,99 +139,6 @@ fn positive(written: &At<Bytes>, notes: &mut Notes<'_>) -> Option<u64> {
     }
     notes.mistake(Mistake::new(Code::Zero, "no bytes at all would pass", written.place, "zero"));
     None
-}
-
-/// What is written of a delay.
-struct Written<'a> {
-    delay: Option<&'a At<Span>>,
-    jitter: Option<&'a At<Span>>,
-    distribution: Option<&'a At<Distribution>>,
-}
-
-/// The three keys of a document.
-macro_rules! written {
-    ($document:expr) => {
-        $crate::plan::traffic::Written {
-            delay: $document.delay.as_ref(),
-            jitter: $document.jitter.as_ref(),
-            distribution: $document.distribution.as_ref(),
-        }
-    };
-}
-use written;
-
-/// A jitter without a delay, or one that is longer, is a mistake of its own.
-fn delay(written: &Written<'_>, notes: &mut Notes<'_>) -> Option<Delay> {
-    let &Written { delay, jitter, distribution } = written;
-    let mut needs = |message: &str, place: Place, key: &str| {
-        let mistake = Mistake::new(Code::MissingKey, message, place, format!("needs `{key}`"));
-        notes.mistake(mistake.help("write `delay: 100ms, jitter: 20ms`"));
-    };
-    let Some(delay) = delay else {
-        if let Some(jitter) = jitter {
-            needs("a jitter of no delay", jitter.place, "delay");
-        } else if let Some(distribution) = distribution {
-            needs("a distribution of no delay", distribution.place, "delay");
-        } else {
-            return Some(Delay::default());
-        }
-        return None;
-    };
-    let Some(jitter) = jitter else {
-        if let Some(distribution) = distribution {
-            needs("a distribution of no jitter", distribution.place, "jitter");
-            return None;
-        }
-        return Some(Delay { millis: millis(delay, notes)?, ..Delay::default() });
-    };
-    let distribution = distribution.map(|at| at.value);
-    if jitter.value > delay.value && distribution != Some(Distribution::Pareto) {
-        let message = format!("a jitter of {} around {} would arrive too early", jitter.value, delay.value);
-        notes.mistake(Mistake::new(Code::OutOfRange, message, jitter.place, "longer than the delay"));
-        return None;
-    }
-    let (jitter, place) = (millis(jitter, notes)?, jitter.place);
-    let delay = Delay { millis: millis(delay, notes)?, jitter, distribution };
-    if Span::millis(delay.millis + delay.jitter) > LONGEST {
-        let message = "delay and jitter together are too long to hold traffic";
-        notes.mistake(Mistake::new(Code::OutOfRange, message, place, format!("at most {LONGEST} together")));
-        return None;
-    }
-    Some(delay)
-}
-
-/// Milliseconds that traffic is held; none at all where nothing is said.
-#[derive(Clone, Copy, Default)]
-struct Delay {
-    millis: u64,
-    jitter: u64,
-    distribution: Option<Distribution>,
-}
-
-impl Delay {
-    /// The attributes of the toxic `latency`.
-    fn latency(self) -> Value {
-        let mut attributes = json!({ "latency": self.millis, "jitter": self.jitter });
-        if let Some(distribution) = self.distribution {
-            attributes["distribution"] = distribution.name().into();
-        }
-        attributes
-    }
-}
-
-impl Display for Delay {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "delay {}", Span::millis(self.millis))?;
-        if self.jitter == 0 {
-            return Ok(());
-        }
-        let jitter = Span::millis(self.jitter);
-        match self.distribution {
-            None | Some(Distribution::Uniform) => write!(f, " ± {jitter}"),
-            Some(Distribution::Normal) => write!(f, " ± {jitter} (normal)"),
-            Some(Distribution::Pareto) => write!(f, " + {jitter} (Pareto)"),
-        }
-    }
 }
 
 fn nothing(place: Place, example: impl Display, notes: &mut Notes<'_>) {

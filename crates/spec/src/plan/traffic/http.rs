@@ -5,7 +5,7 @@ use squall_model::fault::Fault;
 use squall_model::traffic::Protocol;
 use squall_model::unit::Percent;
 
-use super::{Gathered, delay, millis, nothing, positive, written};
+use super::{Gathered, millis, nothing, positive};
 use crate::code::Code;
 use crate::document::http::{AnswerDocument, BodyDocument, EditDocument, HttpDocument};
 use crate::mistake::{At, Mistake, Place};
@@ -21,7 +21,7 @@ pub(crate) fn http(
     notes: &mut Notes<'_>,
 ) -> Option<Fault> {
     let mut rule = Gathered::default();
-    rule.delay(delay(&written!(http), notes)?);
+    rule.delay(http.delay.as_ref(), &http.spread, notes)?;
     instead(http, &mut rule, notes)?;
     if let Some(point) = &http.reset {
         rule.put("reset", point.value.name());
@@ -45,8 +45,7 @@ pub(crate) fn http(
         rule.put("headers", texts(headers));
         rule.say("with certain headers");
     }
-    rule.count("first", http.first.as_ref(), notes)?;
-    rule.count("every", http.every.as_ref(), notes)?;
+    rule.nth(&http.nth, notes)?;
     Some(rule.done(Protocol::Http, percent))
 }
 

@@ -5,7 +5,7 @@ use squall_model::fault::Fault;
 use squall_model::traffic::Protocol;
 use squall_model::unit::Percent;
 
-use super::{Gathered, delay, millis, nothing, written};
+use super::{Gathered, millis, nothing};
 use crate::code::Code;
 use crate::document::traffic::PostgresDocument;
 use crate::mistake::{At, Mistake, Place};
@@ -39,7 +39,7 @@ pub(crate) fn postgres(
     notes: &mut Notes<'_>,
 ) -> Option<Fault> {
     let mut rule = Gathered::default();
-    rule.delay(delay(&written!(postgres), notes)?);
+    rule.delay(postgres.delay.as_ref(), &postgres.spread, notes)?;
     if let Some(pause) = &postgres.row_delay {
         rule.put("row_delay", millis(pause, notes)?);
         rule.say(format!("{} a row", pause.value));
@@ -77,8 +77,7 @@ pub(crate) fn postgres(
     rule.texts("database", postgres.databases.as_ref(), "in");
     rule.texts("user", postgres.users.as_ref(), "by");
     rule.texts("client", postgres.clients.as_ref(), "from");
-    rule.count("first", postgres.first.as_ref(), notes)?;
-    rule.count("every", postgres.every.as_ref(), notes)?;
+    rule.nth(&postgres.nth, notes)?;
     Some(rule.done(Protocol::Postgres, percent))
 }
 

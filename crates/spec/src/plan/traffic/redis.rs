@@ -5,7 +5,7 @@ use squall_model::fault::Fault;
 use squall_model::traffic::Protocol;
 use squall_model::unit::Percent;
 
-use super::{Gathered, delay, nothing, written};
+use super::{Gathered, nothing};
 use crate::code::Code;
 use crate::document::traffic::RedisDocument;
 use crate::mistake::{At, Mistake, Place};
@@ -20,7 +20,7 @@ pub(crate) fn redis(
     notes: &mut Notes<'_>,
 ) -> Option<Fault> {
     let mut rule = Gathered::default();
-    rule.delay(delay(&written!(redis), notes)?);
+    rule.delay(redis.delay.as_ref(), &redis.spread, notes)?;
     let effects = [
         redis.error.as_ref().map(|at| at.place),
         redis.drop.as_ref().map(|at| at.place),
@@ -52,8 +52,7 @@ pub(crate) fn redis(
     rule.texts("command", redis.commands.as_ref(), "on");
     rule.texts("key", redis.keys.as_ref(), "with keys");
     rule.texts("client", redis.clients.as_ref(), "from");
-    rule.count("first", redis.first.as_ref(), notes)?;
-    rule.count("every", redis.every.as_ref(), notes)?;
+    rule.nth(&redis.nth, notes)?;
     Some(rule.done(Protocol::Redis, percent))
 }
 

@@ -5,7 +5,7 @@ use squall_model::fault::Fault;
 use squall_model::traffic::Protocol;
 use squall_model::unit::Percent;
 
-use super::{Gathered, delay, nothing, written};
+use super::{Gathered, nothing};
 use crate::code::Code;
 use crate::document::tls::{OnwardDocument, TlsDocument};
 use crate::mistake::{At, Mistake, Place};
@@ -16,7 +16,7 @@ use crate::word::Certificate;
 /// The fault, or `None` with a mistake noted.
 pub(crate) fn tls(tls: &TlsDocument, place: Place, percent: Percent, notes: &mut Notes<'_>) -> Option<Fault> {
     let mut rule = Gathered::default();
-    rule.delay(delay(&written!(tls), notes)?);
+    rule.delay(tls.delay.as_ref(), &tls.spread, notes)?;
     if let (Some(refuse), Some(certificate)) = (&tls.refuse, &tls.certificate) {
         let message = "a connection that is refused shows no certificate";
         let mistake = Mistake::new(Code::SeveralChoices, message, certificate.place, "the second way");
@@ -59,8 +59,7 @@ pub(crate) fn tls(tls: &TlsDocument, place: Place, percent: Percent, notes: &mut
         return None;
     }
     rule.texts("sni", tls.sni.as_ref(), "for");
-    rule.count("first", tls.first.as_ref(), notes)?;
-    rule.count("every", tls.every.as_ref(), notes)?;
+    rule.nth(&tls.nth, notes)?;
     Some(rule.done(Protocol::Tls, percent))
 }
 

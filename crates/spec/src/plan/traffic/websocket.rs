@@ -5,7 +5,7 @@ use squall_model::fault::Fault;
 use squall_model::traffic::Protocol;
 use squall_model::unit::Percent;
 
-use super::{Gathered, delay, nothing, written};
+use super::{Gathered, nothing};
 use crate::code::Code;
 use crate::document::traffic::WebsocketDocument;
 use crate::mistake::{At, Mistake, Place};
@@ -20,7 +20,7 @@ pub(crate) fn websocket(
     notes: &mut Notes<'_>,
 ) -> Option<Fault> {
     let mut rule = Gathered::default();
-    rule.delay(delay(&written!(websocket), notes)?);
+    rule.delay(websocket.delay.as_ref(), &websocket.spread, notes)?;
     effect(websocket, &mut rule, notes)?;
     if rule.attributes.is_empty() {
         nothing(place, "websocket: { delay: 500ms }", notes);
@@ -32,8 +32,7 @@ pub(crate) fn websocket(
     }
     rule.texts("path", websocket.paths.as_ref(), "on");
     rule.texts("host", websocket.hosts.as_ref(), "at");
-    rule.count("first", websocket.first.as_ref(), notes)?;
-    rule.count("every", websocket.every.as_ref(), notes)?;
+    rule.nth(&websocket.nth, notes)?;
     Some(rule.done(Protocol::Websocket, percent))
 }
 
