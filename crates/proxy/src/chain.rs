@@ -9,6 +9,7 @@
 mod bandwidth;
 mod corrupt;
 mod datagram;
+mod filter;
 mod hold;
 mod latency;
 mod limit;
@@ -22,6 +23,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 pub(crate) use datagram::Line;
+use filter::Filtered;
 
 use crate::layer::Way;
 use crate::toxic::{Dice, Kind, Live};
@@ -220,9 +222,9 @@ fn stage(
         }
         Kind::ResetPeer(attributes) => Box::new(silence::Silence::new(attributes, now, Cut::Reset, true)),
         Kind::Slicer(attributes) => Box::new(slicer::Slicer::new(attributes.clone(), dice)),
-        Kind::LimitData(attributes) => Box::new(limit::LimitData::new(attributes)),
-        Kind::LimitTime(attributes) => Box::new(limit::LimitTime::new(attributes, opened)),
-        Kind::Corrupt(attributes) => Box::new(corrupt::Corrupt::new(attributes.rate, dice)),
+        Kind::LimitData(attributes) => Filtered::by(limit::LimitData::new(attributes)),
+        Kind::LimitTime(attributes) => Filtered::by(limit::LimitTime::new(attributes, opened)),
+        Kind::Corrupt(attributes) => Filtered::by(corrupt::Damage::new(attributes.rate, dice)),
         Kind::LimitConnections(_) | Kind::SlowOpen(_) | Kind::HangOpen | Kind::Refuse | Kind::Rule(..) => {
             return None;
         }

@@ -1,12 +1,11 @@
 //! Bytes with a bit turned over.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 
-use super::hold::Hold;
-use super::{Cut, Piece, Stage};
+use super::Piece;
+use super::filter::{Filter, Passed};
 use crate::toxic::{Dice, Kind, Live};
 
 /// Which bytes are damaged.
@@ -60,46 +59,18 @@ impl Damage {
     }
 }
 
-#[derive(Debug)]
-pub(super) struct Corrupt {
-    damage: Damage,
-    held: Hold<Instant>,
-}
-
-impl Corrupt {
-    pub(super) fn new(rate: f64, dice: Dice) -> Self {
-        Self { damage: Damage::new(rate, dice), held: Hold::default() }
-    }
-}
-
-impl Stage for Corrupt {
-    fn take(&mut self, piece: Piece, at: Instant) {
+impl Filter for Damage {
+    fn pass(&mut self, piece: Piece, at: Instant, passed: &mut Passed) {
         let piece = match piece {
-            Piece::Data(bytes) => Piece::Data(self.damage.inflict(&bytes).unwrap_or(bytes)),
+            Piece::Data(bytes) => Piece::Data(self.inflict(&bytes).unwrap_or(bytes)),
             other => other,
         };
-        self.held.push(piece, at);
+        passed.push(piece, at);
     }
 
-    fn give(&mut self, _now: Instant) -> Option<(Piece, Instant)> {
-        self.held.pop()
-    }
-
-    fn due(&self) -> Option<Instant> {
-        self.held.first().map(|(_, came)| *came)
-    }
-
-    fn held(&self) -> usize {
-        self.held.weight()
-    }
-
-    fn change(&mut self, live: &Arc<Live>, _now: Instant) {
+    fn change(&mut self, live: &Live, _now: Instant, _passed: &mut Passed) {
         if let Kind::Corrupt(attributes) = &live.toxic.kind {
-            self.damage.set(attributes.rate);
+            self.set(attributes.rate);
         }
-    }
-
-    fn end(self: Box<Self>) -> (Vec<Piece>, Option<Cut>) {
-        (self.held.into_pieces(), None)
     }
 }

@@ -12,6 +12,7 @@ use std::time::Instant;
 
 pub(crate) use line::Line;
 
+use super::filter::Filtered;
 use super::{Stage, corrupt::Damage};
 use crate::layer::Way;
 use crate::toxic::{Dice, Kind, Live};
@@ -25,7 +26,7 @@ pub(super) fn stage(
     _now: Instant,
 ) -> Option<Box<dyn Stage>> {
     let dice = Dice::new(live, session, way);
-    let sieve = |rule| Some(Box::new(sieve::Sieve::new(live, rule)) as Box<dyn Stage>);
+    let sieve = |rule| Some(Filtered::by(sieve::Sieve::new(live, rule)));
     match &live.toxic.kind {
         Kind::Latency(attributes) => Some(Box::new(latency::Latency::new(live, attributes.clone(), dice))),
         Kind::Bandwidth(attributes) => Some(Box::new(line::Bandwidth::new(live, attributes.clone(), way))),

@@ -1,11 +1,11 @@
-//! What is decided for each datagram as it comes, and holds it for no time.
+//! Toxics that decide for each datagram as it comes.
 
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::super::Piece;
 use super::super::corrupt::Damage;
-use super::super::hold::Hold;
-use super::super::{Cut, Piece, Stage};
+use super::super::filter::{Filter, Passed};
 use crate::toxic::{self, Dice, Kind, Live, Shared};
 
 /// What becomes of a datagram.
@@ -55,19 +55,18 @@ impl Loss {
 pub(super) struct Sieve {
     rule: Rule,
     shared: Arc<Shared>,
-    held: Hold<Instant>,
 }
 
 impl Sieve {
     pub(super) fn new(live: &Live, rule: Rule) -> Self {
-        Self { rule, shared: Arc::clone(&live.shared), held: Hold::default() }
+        Self { rule, shared: Arc::clone(&live.shared) }
     }
 }
 
-impl Stage for Sieve {
-    fn take(&mut self, piece: Piece, at: Instant) {
+impl Filter for Sieve {
+    fn pass(&mut self, piece: Piece, at: Instant, passed: &mut Passed) {
         let Piece::Data(bytes) = &piece else {
-            self.held.push(piece, at);
+            passed.push(piece, at);
             return;
         };
         let is_hit = match &mut self.rule {
@@ -77,9 +76,9 @@ impl Stage for Sieve {
             Rule::Duplicate(percent, dice) => {
                 let is_hit = dice.throw() * 100.0 < *percent;
                 if is_hit {
-                    self.held.push(piece.clone(), at);
+                    passed.push(piece.clone(), at);
                 }
-                self.held.push(piece, at);
+                passed.push(piece, at);
                 if is_hit {
                     self.shared.hit();
                 }
@@ -90,30 +89,18 @@ impl Stage for Sieve {
                 if damaged.is_some() {
                     self.shared.hit();
                 }
-                self.held.push(damaged.map_or(piece, Piece::Data), at);
+                passed.push(damaged.map_or(piece, Piece::Data), at);
                 return;
             }
         };
         if is_hit {
             self.shared.hit();
         } else {
-            self.held.push(piece, at);
+            passed.push(piece, at);
         }
     }
 
-    fn give(&mut self, _now: Instant) -> Option<(Piece, Instant)> {
-        self.held.pop()
-    }
-
-    fn due(&self) -> Option<Instant> {
-        self.held.first().map(|(_, came)| *came)
-    }
-
-    fn held(&self) -> usize {
-        self.held.weight()
-    }
-
-    fn change(&mut self, live: &Arc<Live>, _now: Instant) {
+    fn change(&mut self, live: &Live, _now: Instant, _passed: &mut Passed) {
         match (&mut self.rule, &live.toxic.kind) {
             (Rule::Loss(loss), Kind::Loss(attributes)) => loss.attributes = attributes.clone(),
             (Rule::Duplicate(percent, _), Kind::Duplicate(attributes)) => *percent = attributes.percent,
@@ -121,9 +108,5 @@ impl Stage for Sieve {
             (Rule::LimitSize(most), Kind::LimitSize(attributes)) => *most = attributes.bytes,
             _ => {}
         }
-    }
-
-    fn end(self: Box<Self>) -> (Vec<Piece>, Option<Cut>) {
-        (self.held.into_pieces(), None)
     }
 }
