@@ -2,45 +2,14 @@
 
 use std::process::{Command, Output};
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
-use tempfile::NamedTempFile;
 
+use crate::authority::Authority;
 use crate::postgres_server::PostgresServer;
 use crate::proxied::Proxied;
 use crate::redis_server::RedisServer;
 
-/// An authority that the client trusts.
-struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    pem: Value,
-    file: NamedTempFile,
-}
-
 impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.self_signed(&key).unwrap().pem();
-        let file = NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), &certificate).unwrap();
-        let pem = json!({"certificate": certificate, "key": key.serialize_pem()});
-        Self { issuer: Issuer::new(params, key), pem, file }
-    }
-
-    fn rule(&self, certificate: &str, upstream: &Value) -> String {
-        json!({"certificate": certificate, "authority": self.pem, "upstream": upstream}).to_string()
-    }
-
-    /// A certificate for `localhost`, and its key.
-    fn certify(&self) -> (String, String) {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-        params.distinguished_name.push(DnType::CommonName, "localhost");
-        (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
-    }
-
     /// Statements of psql to `localhost`, whose certificate is checked as `mode` says.
     fn psql(&self, proxied: &Proxied, mode: &str, statements: &[&str]) -> (String, String) {
         let to = format!(
@@ -90,7 +59,7 @@ fn statements_under_tls_are_seen_and_go_on_in_plain() {
 #[test]
 fn statements_under_tls_go_on_under_tls_or_pass_unseen() {
     let authority = Authority::new();
-    let (certificate, key) = authority.certify();
+    let (certificate, key) = authority.certify("localhost");
     let server = PostgresServer::with_tls(&certificate, &key);
     let proxied = Proxied::to(&server.address(), "postgres");
     let opened = authority.rule("none", &json!({"tls": {"roots": authority.pem["certificate"]}}));

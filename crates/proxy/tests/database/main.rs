@@ -5,6 +5,8 @@
     reason = "tests start servers and clients as a person does, and fail where they cannot go on"
 )]
 
+#[path = "../support/authority.rs"]
+mod authority;
 mod encryption;
 mod postgres;
 mod postgres_server;

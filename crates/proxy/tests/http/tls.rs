@@ -1,18 +1,16 @@
 //! TLS that passes, is refused, or is opened, as curl sees it.
 
-use std::process::Output;
-
 use std::net::SocketAddr;
+use std::process::Output;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use serde_json::{Value, json};
-use tempfile::NamedTempFile;
+use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
+use crate::authority::Authority;
 use crate::curl::curl;
 use crate::nginx::Nginx;
 use crate::origin::{Origin, Speaks};
@@ -22,36 +20,7 @@ use crate::through::Through;
 const HANDSHAKE: i32 = 35;
 const UNTRUSTED: i32 = 60;
 
-/// An authority that the client trusts.
-struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    pem: Value,
-    file: NamedTempFile,
-}
-
 impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.self_signed(&key).unwrap().pem();
-        let file = NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), &certificate).unwrap();
-        let pem = json!({"certificate": certificate, "key": key.serialize_pem()});
-        Self { issuer: Issuer::new(params, key), pem, file }
-    }
-
-    /// A certificate for a host, and its key.
-    fn certify(&self, host: &str) -> (String, String) {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![host.to_owned()]).unwrap();
-        (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
-    }
-
-    fn rule(&self, certificate: &str, upstream: &Value) -> String {
-        json!({"certificate": certificate, "authority": self.pem, "upstream": upstream}).to_string()
-    }
-
     /// Asks a host, wherever it is.
     async fn curl(&self, through: &Through, host: &str, arguments: &[&str]) -> Output {
         let (to, file) = (format!("::{}", through.address), self.file.path().display().to_string());
