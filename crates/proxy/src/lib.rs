@@ -29,6 +29,7 @@
 
 mod address;
 pub mod api;
+mod attributes;
 mod chain;
 pub mod clients;
 mod connection;
@@ -37,6 +38,7 @@ mod document;
 mod event;
 mod gate;
 pub mod glob;
+mod globs;
 pub mod groups;
 pub mod http;
 mod http2;
@@ -50,6 +52,7 @@ mod protocol;
 mod proxy;
 pub mod redis;
 mod refusal;
+mod remainder;
 pub mod rulebook;
 mod server;
 pub mod share;

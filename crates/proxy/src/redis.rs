@@ -11,7 +11,6 @@
 //! - After `SYNC` or `PSYNC`, and after bytes that are not Redis's protocol (TLS), everything passes unseen.
 
 mod command;
-mod drawn;
 mod error;
 mod frame;
 mod hit;
@@ -22,6 +21,7 @@ mod session;
 mod slot;
 mod special;
 mod tickets;
+mod wanted;
 
 pub use error::{Elsewhere, ErrorReply};
 pub use rule::{Attributes, Cut, CutWith, Drop, Rule};

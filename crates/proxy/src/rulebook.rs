@@ -5,6 +5,7 @@ use std::sync::{Arc, RwLock};
 use std::time::Instant;
 
 use crate::groups::{Groups, Side, Ticket};
+use crate::share::Share;
 
 /// A rule that is in force, with its counts.
 #[derive(Debug)]
@@ -42,18 +43,17 @@ impl<R> Live<R> {
         self
     }
 
-    /// Notes that a request matches; its number, from 0, and a chance that belongs to that number: even from 0 to below 1, or higher
-    /// where the rule is spared some.
-    pub fn draw(&self) -> (u64, f64) {
+    /// Notes that a request matches, and where the rule's `share` takes it, that it is hit. The chance that was drawn for
+    /// the hit is even from 0 to below 1 for a rule that takes all.
+    pub fn strike(&self, share: &Share) -> Option<f64> {
         let number = self.matched.fetch_add(1, Ordering::Relaxed);
         // Stretched, so that it falls below any limit of the rule's own less often by just that share. Nothing is below
         // an infinite one.
-        (number, if self.share > 0.0 { chance(self.seed, number) / self.share } else { f64::INFINITY })
-    }
-
-    /// Notes a hit.
-    pub fn hit(&self) {
-        self.hits.fetch_add(1, Ordering::Relaxed);
+        let chance = if self.share > 0.0 { chance(self.seed, number) / self.share } else { f64::INFINITY };
+        share.takes(number, chance).then(|| {
+            self.hits.fetch_add(1, Ordering::Relaxed);
+            chance
+        })
     }
 
     /// Requests that matched, and those of them that were hit.
@@ -107,6 +107,36 @@ impl<R> Rulebook<R> {
     }
 }
 
+/// What rules make of a request that one of them may hit.
+#[derive(Debug)]
+pub(crate) struct Drawn<'a, R> {
+    /// The first rule that hits it, and the chance that was drawn for it.
+    pub(crate) hit: Option<(&'a Live<R>, f64)>,
+    /// Its group; `None` when no rule is about it.
+    pub(crate) side: Option<Side>,
+}
+
+impl<R> Default for Drawn<'_, R> {
+    fn default() -> Self {
+        Self { hit: None, side: None }
+    }
+}
+
+impl<'a, R> Drawn<'a, R> {
+    /// Asks the rules in their order, until one hits. `about` gives the share of those that are about the request.
+    pub(crate) fn of(rules: &'a [Arc<Live<R>>], about: impl Fn(&'a R) -> Option<&'a Share>) -> Self {
+        let mut side = None;
+        for live in rules {
+            let Some(share) = about(&live.rule) else { continue };
+            if let Some(chance) = live.strike(share) {
+                return Self { hit: Some((live, chance)), side: Some(Side::Hit) };
+            }
+            side = Some(Side::Spared);
+        }
+        Self { hit: None, side }
+    }
+}
+
 /// From 0 to below 1, by a seed and a number (SplitMix64, Steele et al. 2014).
 pub fn chance(seed: u64, number: u64) -> f64 {
     let mut z = seed.wrapping_add(number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -135,11 +165,24 @@ mod tests {
         let reader = book.clone();
         let rule = Arc::new(Live::new("slow", "GET", 1));
         book.replace(vec![Arc::clone(&rule)]);
-        let (first, _) = reader.current()[0].draw();
-        let (second, _) = reader.current()[0].draw();
-        reader.current()[0].hit();
-        assert_eq!((first, second, rule.counts()), (0, 1, (2, 1)));
+        let second = Share::new(None, None, Some(2)).unwrap();
+        let struck = [(); 2].map(|()| reader.current()[0].strike(&second).is_some());
+        assert_eq!((struck, rule.counts()), ([false, true], (2, 1)));
         book.replace(Vec::new());
         assert!(reader.current().is_empty());
+    }
+
+    #[test]
+    fn the_first_rule_about_a_request_that_hits_is_the_only_one_that_counts_it() {
+        let second = Share::new(None, None, Some(2)).unwrap();
+        let rules = ["other", "GET", "GET"].map(|rule| Arc::new(Live::new(rule, rule, 1)));
+        let counts = || rules.each_ref().map(|live| live.counts());
+        let ask = |word: &str| {
+            let drawn = Drawn::of(&rules, |rule| (*rule == word).then_some(&second));
+            (drawn.hit.is_some(), drawn.side)
+        };
+        assert_eq!((ask("SET"), counts()), ((false, None), [(0, 0); 3]));
+        assert_eq!((ask("GET"), counts()), ((false, Some(Side::Spared)), [(0, 0), (1, 0), (1, 0)]));
+        assert_eq!((ask("GET"), counts()), ((true, Some(Side::Hit)), [(0, 0), (2, 1), (1, 0)]));
     }
 }

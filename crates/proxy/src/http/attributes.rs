@@ -2,81 +2,54 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+use crate::attributes::attributes;
 use crate::names::Names;
-use crate::toxic::Shape;
 
-/// A rule as it is written, in JSON.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Attributes {
-    /// Methods, in any case; none stands for all.
-    pub method: Names,
-    /// Globs for the path without its query (`*` is any text, also with slashes); none stands for all.
-    pub path: Names,
-    /// Globs for the host, in any case, with or without its port; none stands for all.
-    pub host: Names,
-    /// Names of request headers and globs for their values; all must be there.
-    pub headers: BTreeMap<String, String>,
-    /// Which share of the matching requests is hit, in percent; all by default.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub percent: Option<f64>,
-    /// Only so many matching requests, the first ones.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub first: Option<u64>,
-    /// Only every n-th matching request.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub every: Option<u64>,
+attributes! {
+    which {
+        /// Methods, in any case; none stands for all.
+        pub method: Names,
+        /// Globs for the path without its query (`*` is any text, also with slashes); none stands for all.
+        pub path: Names,
+        /// Globs for the host, in any case, with or without its port; none stands for all.
+        pub host: Names,
+        /// Names of request headers and globs for their values; all must be there.
+        pub headers: BTreeMap<String, String>,
+    }
     /// Milliseconds that the answer is held.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub delay: Option<u64>,
-    /// Milliseconds by which the delay is shorter or longer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub jitter: Option<u64>,
-    /// How the jitter is spread: `uniform`, `normal` or `pareto`, as of the toxic `latency`; evenly where nothing is said.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub distribution: Option<Shape>,
-    /// An answer in place of the server's, which never sees the request.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub answer: Option<AnswerAttributes>,
-    /// The same for gRPC; only requests with a content type of gRPC match then.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub grpc: Option<GrpcAttributes>,
-    /// The connection (in HTTP/2: the stream) is reset at this point.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reset: Option<Point>,
-    /// With `reset` in HTTP/2: the error code, by name or number; `INTERNAL_ERROR` by default.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub stream_error: Option<NameOrNumber>,
-    /// In HTTP/2 the connection ends with a GOAWAY of this code; in HTTP/1 it is closed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub goaway: Option<NameOrNumber>,
-    /// The body of the answer ends after so many bytes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub truncate: Option<u64>,
-    /// Bytes a second for the body of the answer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub throttle: Option<u64>,
-    /// The body of the answer in small pieces.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub dribble: Option<DribbleAttributes>,
-    /// Another body.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub body: Option<BodyAttributes>,
-    /// Changes of the request's headers.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub request: Option<EditAttributes>,
-    /// Changes of the answer's headers.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub response: Option<EditAttributes>,
-    /// Added to the answer's content length, where it has one; in HTTP/1 the connection ends after it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub length: Option<i64>,
+    delay;
+    what {
+        /// An answer in place of the server's, which never sees the request.
+        pub answer: Option<AnswerAttributes>,
+        /// The same for gRPC; only requests with a content type of gRPC match then.
+        pub grpc: Option<GrpcAttributes>,
+        /// The connection (in HTTP/2: the stream) is reset at this point.
+        pub reset: Option<Point>,
+        /// With `reset` in HTTP/2: the error code, by name or number; `INTERNAL_ERROR` by default.
+        pub stream_error: Option<NameOrNumber>,
+        /// In HTTP/2 the connection ends with a GOAWAY of this code; in HTTP/1 it is closed.
+        pub goaway: Option<NameOrNumber>,
+        /// The body of the answer ends after so many bytes.
+        pub truncate: Option<u64>,
+        /// Bytes a second for the body of the answer.
+        pub throttle: Option<u64>,
+        /// The body of the answer in small pieces.
+        pub dribble: Option<DribbleAttributes>,
+        /// Another body.
+        pub body: Option<BodyAttributes>,
+        /// Changes of the request's headers.
+        pub request: Option<EditAttributes>,
+        /// Changes of the answer's headers.
+        pub response: Option<EditAttributes>,
+        /// Added to the answer's content length, where it has one; in HTTP/1 the connection ends after it.
+        pub length: Option<i64>,
+    }
 }
 
 /// An answer.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AnswerAttributes {
     /// From 200 to 599.
@@ -90,7 +63,7 @@ pub struct AnswerAttributes {
 }
 
 /// An answer of gRPC.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GrpcAttributes {
     /// `UNAVAILABLE` or 14, and so on.
@@ -101,7 +74,7 @@ pub struct GrpcAttributes {
 }
 
 /// So many bytes in so many milliseconds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DribbleAttributes {
     /// From 1 to 65536.
@@ -111,7 +84,7 @@ pub struct DribbleAttributes {
 }
 
 /// Headers to set and to remove.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EditAttributes {
     /// Replaces every header of this name, or adds one.
@@ -121,7 +94,7 @@ pub struct EditAttributes {
 }
 
 /// What happens to a body.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BodyAttributes {
     /// This text in its place, at most 64 KiB.
@@ -133,7 +106,7 @@ pub enum BodyAttributes {
 }
 
 /// When a reset comes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Point {
     /// Instead of sending the request on: the server never sees it.
@@ -147,8 +120,7 @@ pub enum Point {
 }
 
 /// `UNAVAILABLE` and 14 both.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NameOrNumber {
     /// A name.
     Name(String),

@@ -48,11 +48,7 @@ pub(crate) fn of<F: Fields + ?Sized>(
             continue;
         }
         side.get_or_insert(Side::Spared);
-        let (number, chance) = live.draw();
-        if !live.rule.share.takes(number, chance) {
-            continue;
-        }
-        live.hit();
+        let Some(chance) = live.strike(&live.rule.share) else { continue };
         side = Some(Side::Hit);
         let done = plan.get_or_insert_default().add(live, chance);
         acts.push(Act::Hit(Hit { rule: live.name.clone(), what: request.words(), done }));

@@ -1,7 +1,7 @@
 //! A rule that is carried out: which requests, and what happens to them.
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::answer::Answer;
 use super::attributes::{Attributes, BodyAttributes, DribbleAttributes, EditAttributes, Point};
@@ -10,20 +10,21 @@ use super::edit::Edit;
 use super::lane::Pace;
 use super::request::{Fields, Request};
 use crate::glob::{Case, Glob};
+use crate::globs::{Globs, Hosts};
 use crate::mistake::Mistake;
-use crate::names::Names;
 use crate::pause::Pause;
 use crate::share::Share;
 
 /// A rule that makes sense, ready to be asked.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(try_from = "Attributes", into = "Attributes")]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "Attributes")]
 pub struct Rule {
-    written: Attributes,
     methods: Vec<String>,
-    paths: Vec<Glob>,
-    hosts: Vec<Glob>,
+    paths: Globs,
+    hosts: Hosts,
     headers: Vec<(String, Glob)>,
+    /// Whether only calls of gRPC are meant.
+    of_grpc: bool,
     pub(crate) share: Share,
     pub(crate) pause: Pause,
     pub(crate) ending: Option<Ending>,
@@ -60,9 +61,6 @@ impl TryFrom<Attributes> for Rule {
     type Error = Mistake;
 
     fn try_from(written: Attributes) -> Result<Self, Mistake> {
-        let globs = |names: &Names, case, place: &str| -> Result<Vec<Glob>, Mistake> {
-            names.0.iter().map(|pattern| Glob::new(pattern, case, place)).collect()
-        };
         let mut headers = Vec::new();
         for (name, pattern) in &written.headers {
             let place = format!("headers.{name}");
@@ -75,11 +73,12 @@ impl TryFrom<Attributes> for Rule {
         };
         let rule = Self {
             methods: written.method.0.clone(),
-            paths: globs(&written.path, Case::Differs, "path")?,
-            hosts: globs(&written.host, Case::Ignored, "host")?,
+            paths: Globs::new(&written.path, Case::Differs, "path")?,
+            hosts: Hosts::new(&written.host, "host")?,
             headers,
-            share: Share::new(written.percent, written.first, written.every)?,
-            pause: Pause::new(written.delay, written.jitter, written.distribution)?,
+            of_grpc: written.grpc.is_some(),
+            share: written.share()?,
+            pause: written.pause()?,
             ending: ending(&written)?,
             stream_error: match &written.stream_error {
                 None => code::INTERNAL_ERROR,
@@ -90,39 +89,28 @@ impl TryFrom<Attributes> for Rule {
             request: edit(&written.request, "request")?,
             response: edit(&written.response, "response")?,
             length: written.length.unwrap_or(0),
-            written,
         };
-        rule.check()?;
+        rule.check(&written)?;
         Ok(rule)
-    }
-}
-
-impl From<Rule> for Attributes {
-    fn from(rule: Rule) -> Self {
-        rule.written
     }
 }
 
 impl Rule {
     /// Whether this request is meant, share aside.
     pub(crate) fn matches<F: Fields + ?Sized>(&self, request: &Request<'_, F>) -> bool {
-        let host = |glob: &Glob| {
-            request.host().is_some_and(|host| glob.matches(&host) || glob.matches(without_port(&host)))
-        };
         (self.methods.is_empty()
             || self.methods.iter().any(|method| method.as_bytes().eq_ignore_ascii_case(request.method)))
-            && (self.paths.is_empty() || self.paths.iter().any(|path| path.matches(request.path())))
-            && (self.hosts.is_empty() || self.hosts.iter().any(host))
+            && self.paths.have(Some(request.path()))
+            && self.hosts.have(|| request.host())
             && self
                 .headers
                 .iter()
                 .all(|(name, glob)| request.fields.any(name, &mut |value| glob.matches(value)))
-            && (self.written.grpc.is_none() || request.is_grpc())
+            && (!self.of_grpc || request.is_grpc())
     }
 
     /// Refuses what contradicts itself or does nothing.
-    fn check(&self) -> Result<(), Mistake> {
-        let written = &self.written;
+    fn check(&self, written: &Attributes) -> Result<(), Mistake> {
         let of_the_answer: Vec<&str> = [
             ("truncate", written.truncate.is_some()),
             ("throttle", written.throttle.is_some()),
@@ -169,14 +157,6 @@ impl Rule {
             ));
         }
         Ok(())
-    }
-}
-
-fn without_port(host: &[u8]) -> &[u8] {
-    match host.iter().rposition(|byte| *byte == b':') {
-        // A colon inside of brackets belongs to an IPv6 address.
-        Some(colon) if !host[colon..].contains(&b']') => &host[..colon],
-        _ => host,
     }
 }
 
@@ -287,12 +267,6 @@ mod tests {
             let error = rule(json).expect_err(json);
             assert!(error.starts_with(expected), "{json}: {error}");
         }
-    }
-
-    #[test]
-    fn a_rule_is_shown_as_it_was_written() {
-        let json = r#"{"method":["GET"],"path":["/a/*"],"host":[],"headers":{},"first":2,"delay":5}"#;
-        assert_eq!(serde_json::to_string(&rule(json).unwrap()).unwrap(), json);
     }
 
     #[test]

@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
-use super::message::{Header, LONGEST, header, hold, joined, text};
+use super::message::{Header, LONGEST, header, text};
 use super::tickets::Tickets;
 use crate::delay_line::DelayLine;
 use crate::groups::Ticket;
 use crate::layer::{Act, LIMIT, Way};
+use crate::remainder::Remainder;
 
 /// Something that the server will refuse, and what is said for it.
 #[derive(Debug)]
@@ -49,7 +50,7 @@ enum Step {
 pub(super) struct Answers {
     stage: Stage,
     /// The part of a message that has come.
-    held: BytesMut,
+    held: Remainder,
     /// Whole messages that may be about what we sent.
     kept: VecDeque<Bytes>,
     /// What is to be refused, and after how many `ReadyForQuery` it has been or was skipped.
@@ -71,7 +72,7 @@ impl Answers {
     pub(super) fn new() -> Self {
         Self {
             stage: Stage::Message,
-            held: BytesMut::new(),
+            held: Remainder::default(),
             kept: VecDeque::new(),
             refusals: VecDeque::new(),
             asked: 0,
@@ -160,14 +161,14 @@ impl Answers {
     /// The server has ended.
     pub(super) fn ended(&mut self, now: Instant, acts: &mut Vec<Act>) {
         self.give_kept(0, now, acts);
-        let rest = self.held.split().freeze();
+        let rest = self.held.take();
         self.send(rest, now, acts);
         self.step(Step::End, 0, now, acts);
     }
 
     /// Bytes of the server. Says whether it has agreed to encryption.
     pub(super) fn received(&mut self, bytes: Bytes, now: Instant, acts: &mut Vec<Act>) -> bool {
-        let bytes = joined(&mut self.held, bytes);
+        let bytes = self.held.join(bytes);
         let mut encrypted = false;
         // What passes and has not been sent begins at `from`.
         let (mut from, mut at) = (0, 0);
@@ -260,11 +261,7 @@ impl Answers {
             }
         }
         self.send(bytes.slice(from..at), now, acts);
-        if at < bytes.len() {
-            let rest = bytes.slice(at..);
-            drop(bytes);
-            self.held = hold(rest);
-        }
+        self.held.keep(bytes, at);
         encrypted
     }
 

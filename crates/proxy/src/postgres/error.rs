@@ -1,12 +1,12 @@
 //! Errors as a server says them.
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::mistake::Mistake;
 
 /// An error in the server's place.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ErrorReply {
     /// Five digits or capitals: `40001` (PostgreSQL, "Error Codes").
@@ -20,7 +20,7 @@ pub struct ErrorReply {
 }
 
 /// What becomes of the session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Severity {
     /// It goes on.

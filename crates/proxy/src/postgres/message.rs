@@ -1,7 +1,5 @@
 //! The frames of the protocol (PostgreSQL, "Message Formats").
 
-use bytes::{Bytes, BytesMut};
-
 /// The longest head that is held.
 pub(super) const LONGEST: usize = 64 * 1024;
 
@@ -43,20 +41,6 @@ pub(super) fn message(kind: u8, body: &[&[u8]]) -> Vec<u8> {
         bytes.extend_from_slice(part);
     }
     bytes
-}
-
-/// What was held and what came.
-pub(super) fn joined(held: &mut BytesMut, bytes: Bytes) -> Bytes {
-    if held.is_empty() {
-        return bytes;
-    }
-    held.extend_from_slice(&bytes);
-    held.split().freeze()
-}
-
-/// Holds these bytes until more come.
-pub(super) fn hold(bytes: Bytes) -> BytesMut {
-    bytes.try_into_mut().unwrap_or_else(|bytes| BytesMut::from(&bytes[..]))
 }
 
 #[cfg(test)]

@@ -4,18 +4,19 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use regex::bytes::{Regex, RegexBuilder};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::error::ErrorReply;
 use super::kind::{Kind, Kinds};
 use super::statement::Statement;
+use crate::attributes::attributes;
 use crate::clients::Clients;
 use crate::glob::{Case, Glob};
+use crate::globs::Globs;
 use crate::mistake::Mistake;
 use crate::names::Names;
 use crate::pause::Pause;
 use crate::share::Share;
-use crate::toxic::Shape;
 
 /// A rule, read from the attributes of a toxic and checked.
 ///
@@ -25,14 +26,13 @@ use crate::toxic::Shape;
 /// let wrong = serde_json::from_str::<squall_proxy::postgres::Rule>(r#"{ "error": { "sqlstate": "4" } }"#).unwrap_err();
 /// assert!(wrong.to_string().starts_with("error.sqlstate: `4` is no code; "));
 /// ```
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(try_from = "Attributes", into = "Attributes")]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "Attributes")]
 pub struct Rule {
-    written: Attributes,
     statement: Option<Matcher>,
     kinds: Kinds,
-    databases: Vec<Glob>,
-    users: Vec<Glob>,
+    databases: Globs,
+    users: Globs,
     clients: Clients,
     pub(super) share: Share,
     pub(super) pause: Pause,
@@ -40,45 +40,36 @@ pub struct Rule {
     pub(super) effect: Effect,
 }
 
-/// A rule as it is written.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Attributes {
-    /// What the text of the statement must match, in any case. None: every statement.
-    pub statement: Option<Pattern>,
-    /// What the statement does: `select` (also `VALUES`, `TABLE`, and `WITH` by what comes after it), `insert`, `update`,
-    /// `delete`, `merge`, `begin`, `commit`, `rollback`, `savepoint`, `copy`, `ddl` (`CREATE`, `ALTER`, `DROP`,
-    /// `TRUNCATE`, `GRANT`, ...), `set` (also `SHOW`), `notify` (also `LISTEN`), `other`; or `connect`, the start of a
-    /// session, before any statement. None: anything but `connect`.
-    pub kind: Names,
-    /// Patterns with `*` and `?`, one of which the database's name must match. None: every database.
-    pub database: Names,
-    /// The same of the user's name.
-    pub user: Names,
-    /// Addresses or networks of clients. None: every client.
-    pub client: Names,
-    /// How many of the statements that match are hit: above 0, at most 100.
-    pub percent: Option<f64>,
-    /// Only so many matches, from when the rule is made.
-    pub first: Option<u64>,
-    /// Only every n-th match.
-    pub every: Option<u64>,
+attributes! {
+    which {
+        /// What the text of the statement must match, in any case. None: every statement.
+        pub statement: Option<Pattern>,
+        /// What the statement does: `select` (also `VALUES`, `TABLE`, and `WITH` by what comes after it), `insert`, `update`,
+        /// `delete`, `merge`, `begin`, `commit`, `rollback`, `savepoint`, `copy`, `ddl` (`CREATE`, `ALTER`, `DROP`,
+        /// `TRUNCATE`, `GRANT`, ...), `set` (also `SHOW`), `notify` (also `LISTEN`), `other`; or `connect`, the start of a
+        /// session, before any statement. None: anything but `connect`.
+        pub kind: Names,
+        /// Patterns with `*` and `?`, one of which the database's name must match. None: every database.
+        pub database: Names,
+        /// The same of the user's name.
+        pub user: Names,
+        /// Addresses or networks of clients. None: every client.
+        pub client: Names,
+    }
     /// The statement, and what comes after it in its session, goes to the server so many milliseconds later.
-    pub delay: Option<u64>,
-    /// The delay is so many milliseconds shorter or longer.
-    pub jitter: Option<u64>,
-    /// How the jitter is spread: `uniform`, `normal` or `pareto`, as of the toxic `latency`; evenly where nothing is said.
-    pub distribution: Option<Shape>,
-    /// Each row of the result comes so many milliseconds after the one before.
-    pub row_delay: Option<u64>,
-    /// The statement is not executed; this error is the answer.
-    pub error: Option<ErrorReply>,
-    /// The connection is reset.
-    pub cut: Option<Cut>,
+    delay;
+    what {
+        /// Each row of the result comes so many milliseconds after the one before.
+        pub row_delay: Option<u64>,
+        /// The statement is not executed; this error is the answer.
+        pub error: Option<ErrorReply>,
+        /// The connection is reset.
+        pub cut: Option<Cut>,
+    }
 }
 
 /// A text to look for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Pattern {
     /// A regular expression, anywhere in the statement.
@@ -88,7 +79,7 @@ pub enum Pattern {
 }
 
 /// When a connection is reset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Cut {
     /// Before the server gets the statement.
@@ -162,7 +153,7 @@ impl TryFrom<Attributes> for Rule {
                 return Err(Mistake::at("cut", "a statement cannot be hit in two ways at once", hint));
             }
         };
-        let pause = Pause::new(written.delay, written.jitter, written.distribution)?;
+        let pause = written.pause()?;
         let row_delay = match written.row_delay.unwrap_or(0) {
             delay @ 0..=3_600_000 => Duration::from_millis(delay),
             delay => {
@@ -191,43 +182,31 @@ impl TryFrom<Attributes> for Rule {
             let hint = "give `connect` a rule of its own, without `statement`";
             return Err(Mistake::at("kind", "`connect` is no statement", hint));
         }
-        let globs = |names: &Names, place: &str| {
-            names.0.iter().map(|name| Glob::new(name, Case::Differs, place)).collect::<Result<Vec<_>, _>>()
-        };
         Ok(Self {
             statement: written.statement.as_ref().map(Matcher::new).transpose()?,
             kinds,
-            databases: globs(&written.database, "database")?,
-            users: globs(&written.user, "user")?,
+            databases: Globs::new(&written.database, Case::Differs, "database")?,
+            users: Globs::new(&written.user, Case::Differs, "user")?,
             clients: Clients::new(&written.client, "client")?,
-            share: Share::new(written.percent, written.first, written.every)?,
+            share: written.share()?,
             pause,
             row_delay,
             effect,
-            written,
         })
-    }
-}
-
-impl From<Rule> for Attributes {
-    fn from(rule: Rule) -> Self {
-        rule.written
     }
 }
 
 impl Rule {
     /// Whether this statement of this session is meant.
     pub(super) fn is_about(&self, statement: &Statement, who: &Who) -> bool {
-        let one_of =
-            |globs: &[Glob], name: &[u8]| globs.is_empty() || globs.iter().any(|glob| glob.matches(name));
         let kind = if self.kinds.is_empty() {
             !statement.kinds.only(Kind::Connect)
         } else {
             self.kinds.any_of(statement.kinds)
         };
         kind && self.clients.have(who.client)
-            && one_of(&self.databases, &who.database)
-            && one_of(&self.users, &who.user)
+            && self.databases.have(Some(&who.database))
+            && self.users.have(Some(&who.user))
             && self.statement.as_ref().is_none_or(|matcher| matcher.matches(&statement.text))
     }
 }

@@ -5,19 +5,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::answers::{Answers, Refusal, parameter};
 use super::error::ErrorReply;
 use super::kind::{Kind, Kinds};
-use super::message::{Header, LONGEST, header, hold, joined, message, text};
+use super::message::{Header, LONGEST, header, message, text};
 use super::rule::{Cut, Effect, Rule, Who};
 use super::startup::{Startup, startup};
 use super::statement::{Named, Statement};
 use crate::delay_line::DelayLine;
-use crate::groups::{Side, Ticket};
+use crate::groups::Ticket;
 use crate::layer::{Act, Hit, LIMIT, Layer, Way};
-use crate::rulebook::{Live, Rulebook};
+use crate::remainder::Remainder;
+use crate::rulebook::{Drawn, Live, Rulebook};
 
 /// What a connection of this client (`None` for a Unix socket) sees of these rules.
 pub fn session(book: Rulebook<Rule>, client: Option<IpAddr>) -> Box<dyn Layer> {
@@ -25,7 +26,7 @@ pub fn session(book: Rulebook<Rule>, client: Option<IpAddr>) -> Box<dyn Layer> {
         book,
         who: Who { client, ..Who::default() },
         stage: Stage::Startup,
-        held: BytesMut::new(),
+        held: Remainder::default(),
         prepared: Named::default(),
         portals: Named::default(),
         line: DelayLine::default(),
@@ -38,7 +39,7 @@ struct Session {
     who: Who,
     stage: Stage,
     /// The part of a message that has come.
-    held: BytesMut,
+    held: Remainder,
     prepared: Named,
     portals: Named,
     line: DelayLine<Step>,
@@ -92,7 +93,7 @@ impl Layer for Session {
     fn ended(&mut self, way: Way, now: Instant, acts: &mut Vec<Act>) {
         match way {
             Way::Upstream => {
-                let rest = self.held.split().freeze();
+                let rest = self.held.take();
                 self.send(rest, now, acts);
                 self.step(Step::HalfClose, 0, now, acts);
             }
@@ -121,7 +122,7 @@ impl Layer for Session {
 
 impl Session {
     fn messages(&mut self, bytes: Bytes, now: Instant, acts: &mut Vec<Act>) {
-        let bytes = joined(&mut self.held, bytes);
+        let bytes = self.held.join(bytes);
         let rules = self.book.current();
         // What passes and has not been sent begins at `from`.
         let (mut from, mut at) = (0, 0);
@@ -228,11 +229,7 @@ impl Session {
             }
         }
         self.send(bytes.slice(from..at), now, acts);
-        if at < bytes.len() {
-            let rest = bytes.slice(at..);
-            drop(bytes);
-            self.held = hold(rest);
-        }
+        self.held.keep(bytes, at);
     }
 
     /// From here on nothing can be looked at; where there are rules somebody wants to know.
@@ -257,20 +254,9 @@ impl Session {
         now: Instant,
         acts: &mut Vec<Act>,
     ) -> Fate {
-        let mut side = None;
-        let hit = rules.iter().find_map(|rule| {
-            if !rule.rule.is_about(statement, &self.who) {
-                return None;
-            }
-            side.get_or_insert(Side::Spared);
-            let (number, chance) = rule.draw();
-            rule.rule.share.takes(number, chance).then_some((rule, chance))
-        });
-        if hit.is_some() {
-            side = Some(Side::Hit);
-        }
-        let ticket = self.book.ticket(side, now);
-        let Some((rule, drawn)) = hit else {
+        let drawn = Drawn::of(rules, |rule| rule.is_about(statement, &self.who).then_some(&rule.share));
+        let ticket = self.book.ticket(drawn.side, now);
+        let Some((rule, drawn)) = drawn.hit else {
             self.watch(ticket, now, acts);
             return Fate::Pass;
         };
@@ -278,7 +264,6 @@ impl Session {
         if !pause.is_zero() {
             self.line.not_before(now + pause);
         }
-        rule.hit();
         let done = done(&rule.rule, pause);
         acts.push(Act::Hit(Hit { rule: rule.name.clone(), what: statement.word.clone(), done }));
         self.watch(ticket, now, acts);

@@ -1,12 +1,12 @@
 //! The errors that a server answers.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::slot::slot;
 use crate::mistake::Mistake;
 
 /// An error reply in the server's place, with the words of Redis 7.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ErrorReply {
     /// The dataset is being loaded.
@@ -28,7 +28,7 @@ pub enum ErrorReply {
 }
 
 /// Another node of a cluster.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Elsewhere {
     /// `host:port`.

@@ -3,20 +3,21 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::command::{Command, Head, Reading};
-use super::drawn::{Drawn, drawn, wanted};
 use super::frame::{Frame, Scanned};
 use super::hit::{done, what};
 use super::keys;
 use super::replies::{Expected, Replies};
-use super::rule::{Drop, Effect, Rule};
+use super::rule::{About, Drop, Effect, Rule};
 use super::special::Special;
+use super::wanted::wanted;
 use crate::delay_line::DelayLine;
 use crate::groups::Ticket;
 use crate::layer::{Act, Hit, LIMIT, Layer, Way};
-use crate::rulebook::{Live, Rulebook};
+use crate::remainder::Remainder;
+use crate::rulebook::{Drawn, Live, Rulebook};
 
 /// What a connection of this client (`None` for a Unix socket) sees of these rules.
 pub fn session(book: Rulebook<Rule>, client: Option<IpAddr>) -> Box<dyn Layer> {
@@ -25,7 +26,7 @@ pub fn session(book: Rulebook<Rule>, client: Option<IpAddr>) -> Box<dyn Layer> {
         client,
         stage: Stage::Head,
         head: Head::default(),
-        held: BytesMut::new(),
+        held: Remainder::default(),
         line: DelayLine::default(),
         replies: Replies::new(),
         ticket: None,
@@ -40,7 +41,7 @@ struct Session {
     stage: Stage,
     head: Head,
     /// The part of a head that has come.
-    held: BytesMut,
+    held: Remainder,
     line: DelayLine<Step>,
     replies: Replies,
     /// Of the command that is looked at, until it is known what will come for it.
@@ -94,7 +95,7 @@ impl Layer for Session {
     fn ended(&mut self, way: Way, now: Instant, acts: &mut Vec<Act>) {
         match way {
             Way::Upstream => {
-                let rest = self.held.split().freeze();
+                let rest = self.held.take();
                 self.send(rest, now, acts);
                 self.step(Step::End, 0, now, acts);
             }
@@ -120,12 +121,7 @@ impl Layer for Session {
 
 impl Session {
     fn commands(&mut self, bytes: Bytes, now: Instant, acts: &mut Vec<Act>) {
-        let bytes = if self.held.is_empty() {
-            bytes
-        } else {
-            self.held.extend_from_slice(&bytes);
-            self.held.split().freeze()
-        };
+        let bytes = self.held.join(bytes);
         let rules = self.book.current();
         // What passes and has not been sent begins at `from`; the command or rest that is read, at `at`.
         let (mut from, mut at) = (0, 0);
@@ -147,7 +143,11 @@ impl Session {
                             let drawn = if rules.is_empty() || self.replies.is_raw() {
                                 Drawn::default()
                             } else {
-                                drawn(&command, &rules, self.client)
+                                Drawn::of(&rules, |rule| {
+                                    let about = rule.about(&command, self.client);
+                                    matches!(about, About::Yes | About::YesWithKeyAt(_))
+                                        .then_some(&rule.share)
+                                })
                             };
                             self.ticket = self.book.ticket(drawn.side, now);
                             let fate = match drawn.hit {
@@ -197,11 +197,7 @@ impl Session {
             }
         }
         self.send(bytes.slice(from..at), now, acts);
-        if at < bytes.len() {
-            let rest = bytes.slice(at..);
-            drop(bytes);
-            self.held = rest.try_into_mut().unwrap_or_else(|rest| BytesMut::from(&rest[..]));
-        }
+        self.held.keep(bytes, at);
         self.replies.settle(now, acts);
     }
 
@@ -280,7 +276,6 @@ impl Session {
             self.line.not_before(now + pause);
         }
         let effect = &rule.rule.effect;
-        rule.hit();
         acts.push(Act::Hit(Hit { rule: rule.name.clone(), what: what(command), done: done(effect, pause) }));
         match effect {
             Effect::Pass => {

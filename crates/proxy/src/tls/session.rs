@@ -51,11 +51,7 @@ impl Session {
             if !live.rule.matches(hello.name.as_deref()) {
                 continue;
             }
-            let (number, chance) = live.draw();
-            if !live.rule.share.takes(number, chance) {
-                continue;
-            }
-            live.hit();
+            let Some(chance) = live.strike(&live.rule.share) else { continue };
             let mut tell = |done: String| {
                 acts.push(Act::Hit(Hit { rule: live.name.clone(), what: what.clone(), done }));
             };

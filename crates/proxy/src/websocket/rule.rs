@@ -1,61 +1,43 @@
 //! A rule for messages. What people write is [`Attributes`]; what is carried out is [`Rule`].
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::Asked;
-use crate::glob::{Case, Glob};
+use crate::attributes::attributes;
+use crate::glob::Case;
+use crate::globs::{Globs, Hosts};
 use crate::layer::Way;
 use crate::mistake::Mistake;
 use crate::names::Names;
 use crate::pause::Pause;
 use crate::share::Share;
-use crate::toxic::Shape;
 
-/// A rule as it is written, in JSON.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Attributes {
-    /// Globs for the path of the handshake; none stands for all.
-    pub path: Names,
-    /// Globs for its host, in any case; none stands for all.
-    pub host: Names,
-    /// Only messages of the client (`upstream`) or the server (`downstream`).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub direction: Option<Way>,
-    /// Which share of the matching messages is hit, in percent; all by default.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub percent: Option<f64>,
-    /// Only so many matching messages, the first ones.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub first: Option<u64>,
-    /// Only every n-th matching message.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub every: Option<u64>,
+attributes! {
+    which {
+        /// Globs for the path of the handshake; none stands for all.
+        pub path: Names,
+        /// Globs for its host, in any case, with or without its port; none stands for all.
+        pub host: Names,
+        /// Only messages of the client (`upstream`) or the server (`downstream`).
+        pub direction: Option<Way>,
+    }
     /// Milliseconds that the message is held; those behind it wait too.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub delay: Option<u64>,
-    /// Milliseconds by which the delay is shorter or longer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub jitter: Option<u64>,
-    /// How the jitter is spread: `uniform`, `normal` or `pareto`, as of the toxic `latency`; evenly where nothing is said.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub distribution: Option<Shape>,
-    /// The message never arrives.
-    pub drop: bool,
-    /// So many copies follow the message, from 1 to 16; only where it has at most 256 KiB.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub duplicate: Option<u64>,
-    /// Both sides get a close frame instead of the message.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub close: Option<CloseAttributes>,
-    /// The connection breaks without a close frame.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub disconnect: Option<Disconnect>,
+    delay;
+    what {
+        /// The message never arrives.
+        pub drop: bool,
+        /// So many copies follow the message, from 1 to 16; only where it has at most 256 KiB.
+        pub duplicate: Option<u64>,
+        /// Both sides get a close frame instead of the message.
+        pub close: Option<CloseAttributes>,
+        /// The connection breaks without a close frame.
+        pub disconnect: Option<Disconnect>,
+    }
 }
 
 /// A close frame.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CloseAttributes {
     /// From 1000 to 4999 (RFC 6455, section 7.4).
@@ -66,7 +48,7 @@ pub struct CloseAttributes {
 }
 
 /// How a connection breaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Disconnect {
     /// As with a closed socket.
@@ -76,12 +58,12 @@ pub enum Disconnect {
 }
 
 /// A rule that makes sense, ready to be asked.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(try_from = "Attributes", into = "Attributes")]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "Attributes")]
 pub struct Rule {
-    written: Attributes,
-    paths: Vec<Glob>,
-    hosts: Vec<Glob>,
+    paths: Globs,
+    hosts: Hosts,
+    direction: Option<Way>,
     pub(crate) share: Share,
     pub(crate) pause: Pause,
     pub(crate) fault: Option<Fault>,
@@ -101,16 +83,13 @@ impl TryFrom<Attributes> for Rule {
     type Error = Mistake;
 
     fn try_from(written: Attributes) -> Result<Self, Mistake> {
-        let globs = |names: &Names, case, place: &str| -> Result<Vec<Glob>, Mistake> {
-            names.0.iter().map(|pattern| Glob::new(pattern, case, place)).collect()
-        };
         let rule = Self {
-            paths: globs(&written.path, Case::Differs, "path")?,
-            hosts: globs(&written.host, Case::Ignored, "host")?,
-            share: Share::new(written.percent, written.first, written.every)?,
-            pause: Pause::new(written.delay, written.jitter, written.distribution)?,
+            paths: Globs::new(&written.path, Case::Differs, "path")?,
+            hosts: Hosts::new(&written.host, "host")?,
+            direction: written.direction,
+            share: written.share()?,
+            pause: written.pause()?,
             fault: fault(&written)?,
-            written,
         };
         if rule.fault.is_none() && rule.pause.is_none() {
             let hint = "set one of delay, drop, duplicate, close, disconnect";
@@ -120,23 +99,15 @@ impl TryFrom<Attributes> for Rule {
     }
 }
 
-impl From<Rule> for Attributes {
-    fn from(rule: Rule) -> Self {
-        rule.written
-    }
-}
-
 impl Rule {
     /// Whether messages of this way are meant.
     pub(crate) fn matches(&self, asked: &Asked, way: Way) -> bool {
-        self.written.direction.is_none_or(|direction| direction == way) && self.for_path(asked)
+        self.direction.is_none_or(|direction| direction == way) && self.for_path(asked)
     }
 
     /// Whether messages of this connection are meant.
     pub(crate) fn for_path(&self, asked: &Asked) -> bool {
-        let host = |glob: &Glob| asked.host().is_some_and(|host| glob.matches(host));
-        (self.paths.is_empty() || self.paths.iter().any(|path| path.matches(asked.path())))
-            && (self.hosts.is_empty() || self.hosts.iter().any(host))
+        self.paths.have(Some(asked.path())) && self.hosts.have(|| asked.host())
     }
 }
 

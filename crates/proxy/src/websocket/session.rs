@@ -74,11 +74,7 @@ impl Session {
             if !live.rule.matches(&self.asked, way) {
                 continue;
             }
-            let (number, chance) = live.draw();
-            if !live.rule.share.takes(number, chance) {
-                continue;
-            }
-            live.hit();
+            let Some(chance) = live.strike(&live.rule.share) else { continue };
             let kind = if head.kind == Kind::Text { "text" } else { "binary" };
             let what = format!("{kind} on {}", String::from_utf8_lossy(self.asked.path()));
             let mut tell = |done: String| {

@@ -17,7 +17,7 @@ use crate::through::Through;
 use crate::wire::{Wire, book};
 
 const ASK: &str =
-    "GET /chat?token=1 HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+    "GET /chat?token=1 HTTP/1.1\r\nHost: chat.test:8080\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
 const AGREE: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
 
 fn open(rule: &str) -> Wire {
@@ -130,6 +130,17 @@ fn messages_lag_in_order_and_pings_do_not() {
     wire.pass(Duration::from_millis(100));
     assert_eq!(wire.down, [ping, one, two].concat());
     assert_eq!(wire.hits[0], "rule 0: text on /chat: delayed by 100 ms");
+}
+
+#[test]
+fn a_host_is_meant_with_its_port_and_without() {
+    let message = frame(true, 1, b"hello");
+    for (host, meant) in [("Chat.test", true), ("chat.test:8080", true), ("*", true), ("chat.test:80", false)]
+    {
+        let mut wire = open(&format!(r#"{{"host": "{host}", "drop": true}}"#));
+        wire.server(&message);
+        assert_eq!(wire.down.is_empty(), meant, "{host}");
+    }
 }
 
 #[test]

@@ -1,12 +1,11 @@
 //! What the book says about rules is a rule, and names every attribute.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use squall_proxy::{http, postgres, redis, tls, websocket};
 
 /// Every rule on this page is read, and every attribute of such rules has a row in one of its tables.
-fn is_about<R: DeserializeOwned + Serialize>(page: &str) {
+fn is_about<R: DeserializeOwned>(page: &str) {
     let blocks: Vec<&str> =
         page.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     assert!(blocks.len() > 3);
