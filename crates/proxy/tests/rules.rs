@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
 
+use rcgen::{CertificateParams, KeyPair};
 use serde_json::{Value, json};
 use support::{Rig, connect, echo, listener, wait};
 
@@ -175,5 +176,63 @@ fn hit_and_spared_requests_are_shown_where_old_clients_never_look() {
     let (_, hit, spared) = shown("latency");
     let sum = |rows: &Value| rows.as_array().unwrap().iter().map(|row| row[1].as_u64().unwrap()).sum::<u64>();
     assert_eq!((sum(&hit), sum(&spared)), (2, 3));
+    rig.toxic(&json!({"type": "slow_close"}));
+    assert_eq!(shown("finished").0, json!(1), "what is no rule is none");
     assert_eq!(rig.call("GET", "/proxies/q/traffic", &Value::Null).0, 404);
+}
+
+/// A certificate of its own, and its key.
+fn certificate() -> Value {
+    let key = KeyPair::generate().unwrap();
+    let certificate =
+        CertificateParams::new(vec!["shop.test".to_owned()]).unwrap().self_signed(&key).unwrap();
+    json!({"certificate": certificate.pem(), "key": key.serialize_pem()})
+}
+
+// Whoever may ask the API may not have the keys that somebody has put into it. They are kept all the same.
+#[test]
+fn private_keys_are_shown_nowhere_and_outlive_a_change() {
+    let rig = Rig::new();
+    let mut events = connect(rig.api);
+    events.write_all(b"GET /events HTTP/1.1\r\nHost: api\r\n\r\n").unwrap();
+    let toxics = json!([
+        {"name": "made", "type": "tls", "attributes": {"certificate": "none", "authority": certificate(), "upstream": "plain"}},
+        {"name": "given", "type": "tls", "attributes": {"sni": "shop.test", "identity": certificate(), "upstream": "plain"}},
+    ]);
+    let plan = json!([{"name": "p", "upstream": echo().to_string(), "toxics": toxics}]);
+    let read = squall_proxy::plans(plan.to_string().as_bytes()).unwrap();
+    assert!(!format!("{read:?}").contains("PRIVATE"), "not even to who looks for mistakes in a program");
+    let mut shown = vec![rig.call("POST", "/populate", &plan)];
+    for path in [
+        "/proxies",
+        "/proxies/p",
+        "/proxies/p/toxics",
+        "/proxies/p/toxics/made",
+        "/proxies/p/toxics/given?counts=true",
+    ] {
+        shown.push(rig.call("GET", path, &Value::Null));
+    }
+    // Only the names change: the key that is there stays, and the rule is as good as before.
+    for toxic in ["made", "given"] {
+        let path = format!("/proxies/p/toxics/{toxic}");
+        shown.push(rig.call("PATCH", &path, &json!({"attributes": {"sni": "other.test"}})));
+    }
+    rig.remove("made");
+    shown.push(rig.call("POST", "/proxies/p/toxics", &toxics[0]));
+    for (status, page) in &shown {
+        let page = page.to_string();
+        assert!([200, 201].contains(status) && page.contains("BEGIN CERTIFICATE"), "{status} {page}");
+        assert!(!page.contains("PRIVATE KEY") && !page.contains("\"key\""), "{page}");
+    }
+    for path in ["/metrics", "/proxies/p/connections", "/proxies/p/traffic"] {
+        assert!(!String::from_utf8(rig.raw("GET", path, "", b"").2).unwrap().contains("PRIVATE"), "{path}");
+    }
+    let mut told = String::new();
+    let mut buffer = [0; 4096];
+    while told.matches("toxic-added").count() < 1 {
+        let read = events.read(&mut buffer).unwrap();
+        assert!(read > 0, "{told}");
+        told.push_str(&String::from_utf8_lossy(&buffer[..read]));
+    }
+    assert!(!told.contains("PRIVATE"), "{told}");
 }

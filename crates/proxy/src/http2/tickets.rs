@@ -65,3 +65,24 @@ impl Tickets {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::groups::{Groups, Side};
+
+    #[test]
+    fn of_streams_without_an_end_only_so_many_are_remembered() {
+        let groups = Arc::new(Groups::default());
+        let mut tickets = Tickets::default();
+        let now = tokio::time::Instant::now().into_std();
+        for number in 0..REMEMBERED as u32 + 10 {
+            tickets.asked(2 * number + 1, Ticket::new(&groups, Side::Hit, now));
+        }
+        assert_eq!(groups.counts(Side::Hit).finished, 0, "the oldest are in no group");
+        drop(tickets);
+        assert_eq!(groups.counts(Side::Hit).finished, REMEMBERED as u64);
+    }
+}

@@ -117,7 +117,7 @@ pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 /// What a toxic does.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum Kind {
     /// `latency`.
     Latency(Latency),
@@ -209,6 +209,13 @@ pub(super) fn within(name: &str, value: f64, least: f64, most: f64) -> Result<()
         Ok(())
     } else {
         Err(Refusal::BadBody(format!("attribute {name} must be from {least} to {most}, not {value}")))
+    }
+}
+
+impl std::fmt::Debug for Kind {
+    /// As the API shows it: without the keys of certificates.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_tuple(self.name()).field(&self.shown()).finish()
     }
 }
 

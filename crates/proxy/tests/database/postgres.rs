@@ -206,6 +206,8 @@ fn statements_and_rows_are_slow_as_told_and_copies_pass() {
     let (out, said) = stage.psql("COPY jobs (id, done) TO STDOUT\n\\copy jobs TO '/dev/null'");
     assert_eq!((out.lines().filter(|line| line.ends_with("\tf")).count(), said), (10, String::new()));
     assert_eq!(stage.proxied.hits().len(), 2);
+    let (_, page) = stage.proxied.api("GET", "/proxies/p/traffic", &serde_json::Value::Null);
+    assert_eq!((&page["hit"]["finished"], &page["hit"]["failed"]), (&2.into(), &0.into()), "{page}");
 }
 
 #[test]

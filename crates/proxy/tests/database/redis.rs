@@ -209,6 +209,8 @@ fn a_delay_is_as_long_as_it_says_and_only_for_its_command() {
         let _: Option<String> = client.get("fast").unwrap();
     }
     assert_eq!(stage.proxied.hits(), ["GET slow: delayed by 300 ms"]);
+    let (_, page) = stage.proxied.api("GET", "/proxies/p/traffic", &Value::Null);
+    assert_eq!((&page["hit"]["finished"], &page["spared"]["finished"]), (&json!(1), &json!(0)), "{page}");
 }
 
 #[test]

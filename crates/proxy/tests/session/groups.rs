@@ -10,17 +10,17 @@ use crate::redis::command;
 use crate::wire::{Wire, book};
 
 /// How many, how many of them failed, and how many took so many milliseconds.
-type Counted = (u64, u64, Vec<(u64, u64)>);
+pub(crate) type Counted = (u64, u64, Vec<(u64, u64)>);
 
 /// Of those that were hit, and of those that were spared.
-fn counted<R>(rules: &Rulebook<R>) -> [Counted; 2] {
+pub(crate) fn counted<R>(rules: &Rulebook<R>) -> [Counted; 2] {
     [Side::Hit, Side::Spared].map(|side| {
         let Counts { finished, failed, latency } = rules.groups().counts(side);
         (finished, failed, latency.into_iter().map(|(most, count)| (most / 1_000, count)).collect())
     })
 }
 
-fn redis(rules: &[&str]) -> (Rulebook<redis::Rule>, Wire) {
+pub(crate) fn redis(rules: &[&str]) -> (Rulebook<redis::Rule>, Wire) {
     let rules = book(rules);
     (rules.clone(), Wire::new(redis::session(rules, None)))
 }
@@ -70,7 +70,7 @@ fn what_gets_no_reply_has_failed_and_what_expects_none_is_not_counted() {
     assert_eq!(counted(&rules), [(0, 0, vec![]), (0, 0, vec![])]);
 }
 
-fn begun(rules: &[&str]) -> (Rulebook<postgres::Rule>, Wire) {
+pub(crate) fn begun(rules: &[&str]) -> (Rulebook<postgres::Rule>, Wire) {
     let rules = book(rules);
     let mut wire = Wire::new(postgres::session(rules.clone(), None));
     wire.put(Way::Upstream, &startup());

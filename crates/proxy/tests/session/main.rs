@@ -1,7 +1,9 @@
 //! Sessions without sockets: any bytes in any chunks, and what becomes of them.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod counts;
 mod groups;
+mod handshake;
 mod pages;
 mod postgres;
 mod redis;
