@@ -9,7 +9,7 @@ mod link;
 mod peer;
 mod pump;
 
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use crate::address::Address;
 use crate::event::What;
 use crate::toxic::{Kind, Live};
 use crate::traffic::{Entered, Traffic};
-use crate::worker::Seat;
+use crate::worker::{Seat, within};
 
 /// Carries a connection to its end.
 pub(crate) async fn carry(client: Peer, entered: Entered, seat: Seat) {
@@ -100,8 +100,8 @@ async fn open(client: Peer, link: &Link, traffic: &Traffic) -> Result<(Peer, Pee
         };
         let time = async {
             match until {
-                Some(at) => tokio::time::sleep_until(at.into()).await,
-                None => std::future::pending().await,
+                Some(at) => drop(within(at.saturating_duration_since(now()), pending::<()>()).await),
+                None => pending().await,
             }
         };
         tokio::select! {
@@ -116,13 +116,13 @@ async fn open(client: Peer, link: &Link, traffic: &Traffic) -> Result<(Peer, Pee
     }
     let upstream = traffic.upstream();
     let dialled = tokio::select! {
-        dialled = tokio::time::timeout(traffic.surroundings.dial_timeout, dial(&upstream, traffic.surroundings.mark)) => dialled,
+        dialled = within(traffic.surroundings.dial_timeout, dial(&upstream, traffic.surroundings.mark)) => dialled,
         () = stopped(link) => {
             client.close();
             return Err("stopped");
         }
     };
-    let dialled = dialled.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+    let dialled = dialled.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()));
     match dialled {
         Ok(server) => Ok((client, server)),
         Err(error) => {

@@ -1,4 +1,4 @@
-//! Where clients come in: a listening socket, and the task that takes them from it and hands them to the workers.
+//! Where clients come in: listening sockets, and the tasks that take them from these and hand them to the workers.
 
 use std::future::poll_fn;
 use std::io;
@@ -26,38 +26,39 @@ const BACKLOG: i32 = 4096;
 /// all else of a short connection.
 const HEAD_START: usize = 16;
 
+/// Sockets that listen at the same address at most, each on a worker of its own: the kernel shares out what comes.
+const LISTENERS: usize = 4;
+
 /// How long nothing is accepted after descriptors were used up.
 const REST: Duration = Duration::from_millis(100);
 
 /// An open gate. Dropped, it is closed: connects are refused from then on.
 #[derive(Debug)]
 pub(crate) struct Gate {
-    socket: Arc<OwnedFd>,
+    sockets: Vec<OwnedFd>,
     /// Where it is, as text: the port that the kernel chose included.
     at: String,
     path: Option<PathBuf>,
 }
 
 impl Gate {
-    /// Listens at the first of the addresses that is to be had, or at the Unix socket.
+    /// Listens at the first of the addresses that is to be had, or at the Unix socket, for so many workers.
     ///
     /// # Errors
     /// The kernel's, for the last address.
-    pub(crate) fn open(address: &Address, resolved: &[SocketAddr]) -> io::Result<Self> {
+    pub(crate) fn open(address: &Address, resolved: &[SocketAddr], workers: usize) -> io::Result<Self> {
         if let Address::Unix(path) = address {
             let socket = listen_unix(path)?;
             return Ok(Self {
-                socket: Arc::new(socket.into()),
+                sockets: vec![socket.into()],
                 at: address.to_string(),
                 path: Some(path.clone()),
             });
         }
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for at in resolved {
-            match listen_tcp(*at) {
-                Ok((socket, at)) => {
-                    return Ok(Self { socket: Arc::new(socket.into()), at: at.to_string(), path: None });
-                }
+            match listen_tcp(*at, workers.min(LISTENERS)) {
+                Ok((sockets, at)) => return Ok(Self { sockets, at: at.to_string(), path: None }),
                 Err(error) => last = error,
             }
         }
@@ -69,44 +70,65 @@ impl Gate {
         &self.at
     }
 
-    /// Starts to take connections, on one worker, for all of them.
+    /// Starts to take connections, on some workers, for all of them.
     ///
     /// # Errors
     /// When there is no descriptor left.
     pub(crate) fn start(&self, traffic: &Arc<Traffic>, home: usize, places: &[Place]) -> io::Result<()> {
-        let watched = self.socket.try_clone()?;
-        let mut places = places.to_vec();
-        // The one that accepts is first, and so is taken where all have the same to do: nobody else is woken.
-        let count = places.len();
-        places.rotate_left(home % count);
-        let handle = places[0].handle().clone();
-        handle.spawn(accept(Arc::clone(&self.socket), watched, Arc::clone(traffic), places));
+        for (number, socket) in self.sockets.iter().enumerate() {
+            let socket = socket.try_clone()?;
+            let mut places = places.to_vec();
+            // The one that accepts is first, and so is taken where all have the same to do: nobody else is woken.
+            let count = places.len();
+            places.rotate_left((home + number) % count);
+            let handle = places[0].handle().clone();
+            handle.spawn(accept(socket, Arc::clone(traffic), places));
+        }
         Ok(())
     }
 }
 
 impl Drop for Gate {
     fn drop(&mut self) {
-        // The task has the socket too; shut down, it listens no more whoever has it.
-        let _ = shutdown(&self.socket, Shutdown::Both);
+        // The tasks have the sockets too; shut down, they listen no more whoever has them.
+        for socket in &self.sockets {
+            let _ = shutdown(socket, Shutdown::Both);
+        }
         if let Some(path) = &self.path {
             let _ = std::fs::remove_file(path);
         }
     }
 }
 
-fn listen_tcp(at: SocketAddr) -> io::Result<(Socket, SocketAddr)> {
-    let socket = Socket::new(Domain::for_address(at), Type::STREAM.nonblocking().cloexec(), None)?;
-    socket.set_reuse_address(true)?;
-    if at.is_ipv6() {
-        socket.set_only_v6(!at.ip().is_unspecified())?;
+/// Sockets that listen at this address, and which one that is.
+fn listen_tcp(at: SocketAddr, count: usize) -> io::Result<(Vec<OwnedFd>, SocketAddr)> {
+    let make = || {
+        let socket = Socket::new(Domain::for_address(at), Type::STREAM.nonblocking().cloexec(), None)?;
+        socket.set_reuse_address(true)?;
+        if at.is_ipv6() {
+            socket.set_only_v6(!at.ip().is_unspecified())?;
+        }
+        // Inherited by what is accepted, which saves a system call for each connection.
+        socket.set_tcp_nodelay(true)?;
+        Ok::<_, io::Error>(socket)
+    };
+    // The first one is bound alone, so that an address that somebody has is refused; only then it shares it, socket(7).
+    let first = make()?;
+    first.bind(&at.into())?;
+    let at = first.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
+    if count > 1 {
+        first.set_reuse_port(true)?;
     }
-    // Inherited by what is accepted, which saves a system call for each connection.
-    socket.set_tcp_nodelay(true)?;
-    socket.bind(&at.into())?;
-    socket.listen(BACKLOG)?;
-    let at = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
-    Ok((socket, at))
+    first.listen(BACKLOG)?;
+    let mut sockets = vec![first.into()];
+    for _ in 1..count {
+        let next = make()?;
+        next.set_reuse_port(true)?;
+        next.bind(&at.into())?;
+        next.listen(BACKLOG)?;
+        sockets.push(next.into());
+    }
+    Ok((sockets, at))
 }
 
 fn listen_unix(path: &Path) -> io::Result<Socket> {
@@ -133,12 +155,12 @@ fn is_left_over(path: &Path, at: &SockAddr) -> bool {
             .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
-async fn accept(socket: Arc<OwnedFd>, watched: OwnedFd, traffic: Arc<Traffic>, places: Vec<Place>) {
+async fn accept(socket: OwnedFd, traffic: Arc<Traffic>, places: Vec<Place>) {
     let tell = |error: &io::Error| {
         let error = error.to_string();
         traffic.surroundings.events.tell(&traffic.proxy, || What::AcceptFailed { error });
     };
-    let watched = match Watched::new(watched) {
+    let watched = match Watched::new(socket) {
         Ok(watched) => watched,
         Err(error) => {
             tell(&error);
@@ -153,7 +175,8 @@ async fn accept(socket: Arc<OwnedFd>, watched: OwnedFd, traffic: Arc<Traffic>, p
         // Not all at once: the connections that are there already have their turn in between.
         for _ in 0..64 {
             let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-            let accepted = watched.read_with(|| acceptfrom_with(&socket, flags).map_err(io::Error::from));
+            let accepted =
+                watched.read_with(|socket| acceptfrom_with(socket, flags).map_err(io::Error::from));
             match accepted {
                 Ok((stream, from)) => {
                     is_told = false;
@@ -208,4 +231,42 @@ fn hand_over(stream: OwnedFd, from: Option<SocketAddr>, traffic: &Arc<Traffic>, 
 fn tell_lost(entered: &Entered, error: &io::Error) {
     let Entered { traffic, .. } = entered;
     traffic.surroundings.events.tell(&traffic.proxy, || What::AcceptFailed { error: error.to_string() });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpStream};
+
+    use super::*;
+
+    const ANY: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
+
+    /// Otherwise half of the clients would come to a program that nobody thinks of (F20).
+    #[test]
+    fn an_address_that_somebody_has_is_refused_even_where_he_would_share_it() {
+        let other = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        other.set_reuse_port(true).unwrap();
+        other.bind(&SocketAddr::from(ANY).into()).unwrap();
+        other.listen(1).unwrap();
+        let at = other.local_addr().unwrap().as_socket().unwrap();
+
+        assert_eq!(listen_tcp(at, LISTENERS).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    }
+
+    /// U10: no worker is idle while another one accepts for it.
+    #[test]
+    fn every_socket_of_an_address_is_given_clients() {
+        let (sockets, at) = listen_tcp(ANY.into(), LISTENERS).unwrap();
+        let clients: Vec<_> = (0..64).map(|_| TcpStream::connect(at).unwrap()).collect();
+
+        let taken = sockets.iter().map(|socket| {
+            std::iter::repeat_with(|| acceptfrom_with(socket, SocketFlags::CLOEXEC))
+                .take_while(Result::is_ok)
+                .count()
+        });
+        let taken: Vec<_> = taken.collect();
+
+        assert_eq!((taken.len(), taken.iter().sum::<usize>()), (LISTENERS, clients.len()), "{taken:?}");
+        assert!(!taken.contains(&0), "{taken:?}");
+    }
 }

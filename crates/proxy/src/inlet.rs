@@ -20,7 +20,7 @@ pub(crate) enum Inlet {
 }
 
 impl Inlet {
-    /// Takes clients from now on, on the worker number `home`.
+    /// Takes clients from now on, on the worker number `home` and, for connections, on others after it.
     ///
     /// # Errors
     /// The address is not to be had, or there is no descriptor left.
@@ -33,7 +33,7 @@ impl Inlet {
     ) -> io::Result<Self> {
         match address.network() {
             Network::Stream => {
-                let gate = Gate::open(address, resolved)?;
+                let gate = Gate::open(address, resolved, places.len())?;
                 gate.start(traffic, home, places)?;
                 Ok(Self::Gate(gate))
             }

@@ -1,7 +1,7 @@
 //! Waiting for a descriptor that tokio has no type for: a timer, a listening socket whose connections go elsewhere.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::task::{Context, Poll};
 
@@ -27,7 +27,7 @@ impl Watched {
     }
 
     /// Does something that reads; when it would block, the descriptor no longer counts as readable.
-    pub(crate) fn read_with<R>(&self, read: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
-        self.0.try_io(Interest::READABLE, read)
+    pub(crate) fn read_with<R>(&self, read: impl FnOnce(BorrowedFd<'_>) -> io::Result<R>) -> io::Result<R> {
+        self.0.try_io(Interest::READABLE, || read(self.0.as_fd()))
     }
 }

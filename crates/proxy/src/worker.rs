@@ -13,7 +13,7 @@ use std::{io, thread};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-pub(crate) use alarm::Alarm;
+pub(crate) use alarm::{Alarm, within};
 pub(crate) use pipes::Pipe;
 pub(crate) use scratch::{SIZE as SCRATCH_SIZE, with_scratch};
 

@@ -87,20 +87,32 @@ pub(crate) async fn run(
     .await?;
     let times = times.borrow();
     let millis = |from: Instant, to: Instant| to.saturating_duration_since(from).as_secs_f64() * 1e3;
-    let (mut felt, mut freed, mut answers) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut felt, mut over, mut first, mut freed, mut answers) =
+        <(Vec<_>, Vec<_>, Vec<_>, Vec<_>, Vec<_>)>::default();
     for (added, answered, removed, gone) in marks {
         answers.push(millis(added, answered));
         answers.push(millis(removed, gone));
         // The last message that still came back at once was sent so long after the call began.
         let spared = times.iter().filter(|(sent, came)| *came < removed && *came - *sent < LATENCY);
         felt.push(spared.map(|(sent, _)| millis(added, *sent)).fold(0.0, f64::max));
-        // The last of those that were held came out so long after the call began.
-        let held = times.iter().filter(|(sent, came)| *sent < removed && *came > removed);
-        freed.push(held.map(|(_, came)| millis(removed, *came)).fold(0.0, f64::max));
+        // The last message that was still delayed was sent so long after the call began.
+        let delayed = times
+            .iter()
+            .filter(|(sent, came)| *sent > removed && *sent < gone + LATENCY && *came - *sent >= LATENCY);
+        over.push(delayed.map(|(sent, _)| millis(removed, *sent)).fold(0.0, f64::max));
+        // Those that were held came out so long after the call began.
+        let held = times
+            .iter()
+            .filter(|(sent, came)| *came - *sent > LATENCY / 2 && *sent < removed && *came > removed);
+        let out: Vec<_> = held.map(|(_, came)| millis(removed, *came)).collect();
+        first.push(out.iter().copied().fold(f64::INFINITY, f64::min));
+        freed.push(out.iter().copied().fold(0.0, f64::max));
     }
     for (what, values) in [
         ("felt by the last", &mut felt),
-        ("what was held is out", &mut freed),
+        ("felt by nobody any more", &mut over),
+        ("the first of what was held is out", &mut first),
+        ("all that was held is out", &mut freed),
         ("the API has answered", &mut answers),
     ] {
         println!(

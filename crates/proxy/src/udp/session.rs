@@ -21,7 +21,7 @@ use crate::connection::{Link, stopped};
 use crate::event::What;
 use crate::layer::Way;
 use crate::traffic::{Entered, Traffic};
-use crate::worker::{Alarm, Seat};
+use crate::worker::{Alarm, Seat, within};
 
 /// Datagrams of one way after which the other has its turn.
 const TURN: usize = 32;
@@ -67,10 +67,10 @@ fn now() -> Instant {
 async fn open(link: &Link, traffic: &Traffic) -> Result<UdpSocket, &'static str> {
     let upstream = traffic.upstream();
     let reached = tokio::select! {
-        reached = tokio::time::timeout(traffic.surroundings.dial_timeout, dial(&upstream)) => reached,
+        reached = within(traffic.surroundings.dial_timeout, dial(&upstream)) => reached,
         () = stopped(link) => return Err("stopped"),
     };
-    reached.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(|error| {
+    reached.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into())).map_err(|error| {
         traffic.surroundings.events.tell(&traffic.proxy, || What::DialFailed {
             connection: link.number,
             upstream: upstream.to_string(),

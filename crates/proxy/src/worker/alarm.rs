@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::task::Waker;
+use std::pin::pin;
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use rustix::time::{
@@ -68,6 +69,27 @@ impl Drop for Alarm {
     }
 }
 
+/// Lets something go on for so long at the most. `None`: it has not ended by then.
+///
+/// Costs no system call while an earlier alarm of the thread is set. tokio's `timeout` wakes the thread's own epoll for
+/// each one that is made while no other is pending: once a connection, where it limits the dial.
+pub(crate) async fn within<R>(limit: Duration, work: impl Future<Output = R>) -> Option<R> {
+    let (mut work, mut alarm) = (pin!(work), Alarm::default());
+    // One that no clock reaches is none.
+    let end = now().checked_add(limit);
+    poll_fn(|context| {
+        if let Poll::Ready(done) = work.as_mut().poll(context) {
+            return Poll::Ready(Some(done));
+        }
+        if end.is_some_and(|end| now() >= end) {
+            return Poll::Ready(None);
+        }
+        alarm.set(end, context.waker());
+        Poll::Pending
+    })
+    .await
+}
+
 impl Clock {
     fn arm(&mut self, at: Instant) {
         let Some(timer) = &self.timer else { return };
@@ -114,15 +136,10 @@ pub(crate) fn run() -> io::Result<impl Future<Output = ()>> {
     Ok(poll_fn(move |context| {
         loop {
             if watched.poll_readable(context).is_pending() {
-                return std::task::Poll::Pending;
+                return Poll::Pending;
             }
             let mut count = [0; 8];
-            let read = watched.read_with(|| {
-                CLOCK.with_borrow(|clock| match &clock.timer {
-                    Some(timer) => rustix::io::read(timer, &mut count).map_err(io::Error::from),
-                    None => Err(io::ErrorKind::WouldBlock.into()),
-                })
-            });
+            let read = watched.read_with(|timer| Ok(rustix::io::read(timer, &mut count)?));
             if read.is_ok() {
                 let due = CLOCK.with_borrow_mut(Clock::due);
                 due.into_iter().for_each(Waker::wake);
@@ -146,11 +163,11 @@ mod tests {
                 poll_fn(move |context| {
                     let at = began + Duration::from_millis(millis);
                     if now() >= at {
-                        return std::task::Poll::Ready(millis);
+                        return Poll::Ready(millis);
                     }
                     alarm.set(Some(began + Duration::from_hours(1)), context.waker());
                     alarm.set(Some(at), context.waker());
-                    std::task::Poll::Pending
+                    Poll::Pending
                 })
             };
             let rung = async {
