@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use serde_json::{Value, json};
-use support::{LONG, Rig, connect, echo, ending, listener, pair, round_trip, wait};
+use support::{Rig, connect, echo, ending, listener, pair, round_trip, wait};
 
 #[test]
 fn a_proxy_is_made_shown_changed_and_taken_away() {
@@ -196,31 +196,19 @@ fn browsers_are_kept_out_and_clients_are_told_a_version_they_know() {
 #[test]
 fn what_happens_is_streamed() {
     let rig = Rig::new();
-    let mut events = connect(rig.api);
-    events.set_read_timeout(Some(LONG)).unwrap();
-    events.write_all(b"GET /events?proxy=p HTTP/1.1\r\nHost: api\r\n\r\n").unwrap();
-    let mut seen = String::new();
-    let mut until = |word: &str| {
-        let mut buffer = [0; 4096];
-        while !seen.contains(word) {
-            let read = events.read(&mut buffer).unwrap();
-            assert!(read > 0, "{seen}");
-            seen.push_str(&String::from_utf8_lossy(&buffer[..read]));
-        }
-    };
-    until(": listening");
+    let mut events = rig.follow();
     rig.named("other", echo());
     let at = rig.proxy(echo());
-    until("proxy-created");
+    events.until("proxy-created");
     rig.toxic(&json!({"type": "latency", "ttl": 20}));
-    until("toxic-added");
-    until("toxic-expired");
+    events.until("toxic-added");
+    events.until("toxic-expired");
     let mut client = connect(at);
     round_trip(&mut client, b"12345");
     drop(client);
-    until("\"how\":\"ended\"");
-    until("\"downstream\":5");
-    assert!(!seen.contains("other"), "{seen}");
+    events.until("\"how\":\"ended\"");
+    events.until("\"downstream\":5");
+    assert!(!events.seen.contains("other"), "{}", events.seen);
 }
 
 #[test]

@@ -95,6 +95,30 @@ impl Rig {
         assert_eq!(status, 204, "{answer}");
     }
 
+    /// How often a toxic of `p` has hit.
+    pub(crate) fn hits(&self, toxic: &str) -> u64 {
+        let (_, view) = self.call("GET", &format!("/proxies/p/toxics/{toxic}?counts=true"), &Value::Null);
+        view["hits"].as_u64().unwrap_or_else(|| panic!("{view}"))
+    }
+
+    /// The first figure of the metrics in whose name and labels these words stand.
+    pub(crate) fn metric(&self, words: &str) -> u64 {
+        let (_, _, body) = self.raw("GET", "/metrics", "", b"");
+        let text = String::from_utf8(body).unwrap();
+        let line = text.lines().find(|line| !line.starts_with('#') && line.contains(words));
+        let line = line.unwrap_or_else(|| panic!("no {words}: {text}"));
+        line.rsplit(' ').next().unwrap().parse().unwrap()
+    }
+
+    /// Follows what happens to `p` from now on.
+    pub(crate) fn follow(&self) -> Follower {
+        let mut stream = connect(self.api);
+        stream.write_all(b"GET /events?proxy=p HTTP/1.1\r\nHost: api\r\n\r\n").unwrap();
+        let mut follower = Follower { stream, seen: String::new() };
+        follower.until(": listening");
+        follower
+    }
+
     /// Waits until something holds of the connections of `p`.
     pub(crate) fn wait(&self, what: &str, holds: impl Fn(&[Value]) -> bool) {
         wait(what, || {
@@ -109,6 +133,25 @@ impl Drop for Rig {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
+        }
+    }
+}
+
+/// The stream of events.
+pub(crate) struct Follower {
+    stream: TcpStream,
+    /// All of it, as it came.
+    pub(crate) seen: String,
+}
+
+impl Follower {
+    /// Reads on until this has been told.
+    pub(crate) fn until(&mut self, word: &str) {
+        let mut buffer = [0; 4096];
+        while !self.seen.contains(word) {
+            let read = self.stream.read(&mut buffer).unwrap();
+            assert!(read > 0, "{}", self.seen);
+            self.seen.push_str(&String::from_utf8_lossy(&buffer[..read]));
         }
     }
 }
@@ -175,6 +218,14 @@ pub(crate) fn round_trip(stream: &mut TcpStream, bytes: &[u8]) -> Duration {
     stream.read_exact(&mut back).unwrap();
     assert_eq!(back, bytes);
     began.elapsed()
+}
+
+/// Sends until nobody takes anything any more: for half a second there was no room.
+pub(crate) fn stuff(mut stream: &TcpStream) {
+    stream.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+    let block = vec![b'x'; 1 << 20];
+    let error = std::iter::repeat_with(|| stream.write(&block)).find_map(Result::err).unwrap();
+    assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
 }
 
 /// Bytes that tell where they come from.
