@@ -11,8 +11,10 @@
 
 mod front;
 mod inbox;
+mod lane;
 mod session;
 
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -46,6 +48,15 @@ impl Counts {
     /// A datagram was lost by the proxy itself, and by no toxic.
     fn lose(&self) {
         self.dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The kernel would not send or receive.
+    fn fail(&self, error: &io::Error) {
+        if error.kind() == io::ErrorKind::ConnectionRefused {
+            self.refuse();
+        } else {
+            self.lose();
+        }
     }
 
     /// How often the server said that nobody listens there (ICMP port unreachable); several may be told as one.

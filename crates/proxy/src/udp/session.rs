@@ -1,6 +1,5 @@
 //! One client and the server: datagrams both ways, through the toxics, until none has come for a time.
 
-use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -14,9 +13,9 @@ use tokio::net::{UdpSocket, lookup_host};
 
 use super::front::{Clients, reach, read};
 use super::inbox::Inbox;
+use super::lane::Lane;
 use super::{MOST_HELD, MOST_HELD_TIGHT};
 use crate::address::Address;
-use crate::chain::{Chain, Piece};
 use crate::connection::{Link, stopped};
 use crate::event::What;
 use crate::layer::Way;
@@ -48,7 +47,22 @@ pub(super) async fn carry(
     let how = match open(link, traffic).await {
         Ok(server) => {
             link.established.store(true, Ordering::Relaxed);
-            Session::new(client, server, link, traffic, &inbox, &clients).await
+            Session {
+                client,
+                server,
+                link,
+                traffic,
+                inbox: &inbox,
+                clients: &clients,
+                lanes: [Lane::new(Way::Upstream), Lane::new(Way::Downstream)],
+                version: None,
+                alarm: Alarm::default(),
+                look_at: link.opened,
+                idle: Duration::ZERO,
+                again_at: None,
+                held: 0,
+            }
+            .await
         }
         Err(how) => how,
     };
@@ -107,10 +121,8 @@ struct Session<'a> {
     traffic: &'a Traffic,
     inbox: &'a Inbox,
     clients: &'a Clients,
-    chains: [Chain; 2],
-    /// What has left the chains and waits for the kernel.
-    ready: [VecDeque<Bytes>; 2],
-    /// Of the toxics that the chains have.
+    lanes: [Lane; 2],
+    /// Of the toxics that the lanes have.
     version: Option<u64>,
     alarm: Alarm,
     /// When it is looked whether the session is idle.
@@ -123,41 +135,13 @@ struct Session<'a> {
     held: usize,
 }
 
-impl<'a> Session<'a> {
-    fn new(
-        client: SocketAddr,
-        server: UdpSocket,
-        link: &'a Link,
-        traffic: &'a Traffic,
-        inbox: &'a Inbox,
-        clients: &'a Clients,
-    ) -> Self {
-        Self {
-            client,
-            server,
-            link,
-            traffic,
-            inbox,
-            clients,
-            chains: [Chain::of_datagrams(Way::Upstream), Chain::of_datagrams(Way::Downstream)],
-            ready: Default::default(),
-            version: None,
-            alarm: Alarm::default(),
-            look_at: link.opened,
-            idle: Duration::ZERO,
-            again_at: None,
-            held: 0,
-        }
-    }
-
+impl Session<'_> {
     /// Takes over other toxics.
     fn change(&mut self) {
         let (version, toxics) = self.traffic.hitting(self.link);
         self.version = Some(version);
-        for (chain, ready) in self.chains.iter_mut().zip(&mut self.ready) {
-            let mut pieces = Vec::new();
-            chain.change(&toxics, self.link.number, self.link.opened, now(), &mut pieces);
-            collect(pieces, ready);
+        for lane in &mut self.lanes {
+            lane.change(&toxics, self.link, now());
         }
     }
 
@@ -165,18 +149,13 @@ impl<'a> Session<'a> {
         let now = now();
         self.inbox.touch(now);
         self.link.count(way).received(datagram.len());
-        let chain = &mut self.chains[way as usize];
+        let lane = &mut self.lanes[way as usize];
         let most = if self.traffic.is_tight() { MOST_HELD_TIGHT } else { MOST_HELD };
-        if chain.held() > most {
+        if lane.held() > most {
             self.traffic.datagrams.lose();
-            return;
+        } else {
+            lane.push(datagram, now);
         }
-        let mut pieces = Vec::new();
-        // What was due before it comes leaves before it.
-        chain.run(now, &mut pieces);
-        chain.push(Piece::Data(datagram), now, &mut pieces);
-        chain.run(now, &mut pieces);
-        collect(pieces, &mut self.ready[way as usize]);
     }
 
     /// Takes what the client has sent. Whether there was any.
@@ -199,36 +178,18 @@ impl<'a> Session<'a> {
             match came {
                 Poll::Pending => break,
                 Poll::Ready(Ok(((), datagram))) => self.come(Way::Downstream, datagram),
-                Poll::Ready(Err(error)) => self.fail(&error),
+                Poll::Ready(Err(error)) => self.traffic.datagrams.fail(&error),
             }
             moved = true;
         }
         moved
     }
 
-    fn fail(&self, error: &io::Error) {
-        if error.kind() == io::ErrorKind::ConnectionRefused {
-            self.traffic.datagrams.refuse();
-        } else {
-            self.traffic.datagrams.lose();
-        }
-    }
-
-    /// Moves what is due.
-    fn run(&mut self) {
-        for (chain, ready) in self.chains.iter_mut().zip(&mut self.ready) {
-            if !chain.is_empty() {
-                let mut pieces = Vec::new();
-                chain.run(now(), &mut pieces);
-                collect(pieces, ready);
-            }
-        }
-    }
-
     /// Sends what is ready. Whether anything went.
     fn write(&mut self, context: &mut Context<'_>) -> bool {
+        let [up, down] = &mut self.lanes;
         let mut moved = false;
-        while let Some(datagram) = self.ready[Way::Upstream as usize].front() {
+        while let Some(datagram) = up.first() {
             match self.server.poll_send(context, datagram) {
                 Poll::Pending => break,
                 Poll::Ready(Ok(sent)) => self.link.count(Way::Upstream).sent(sent),
@@ -237,29 +198,29 @@ impl<'a> Session<'a> {
                     self.traffic.datagrams.refuse();
                     continue;
                 }
-                Poll::Ready(Err(error)) => self.fail(&error),
+                Poll::Ready(Err(error)) => self.traffic.datagrams.fail(&error),
             }
             moved = true;
-            self.ready[Way::Upstream as usize].pop_front();
+            up.drop_first();
         }
         self.again_at = None;
-        while let Some(datagram) = self.ready[Way::Downstream as usize].front() {
+        while let Some(datagram) = down.first() {
             match self.clients.send(datagram, self.client) {
                 Ok(sent) => self.link.count(Way::Downstream).sent(sent),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.again_at = Some(now() + AGAIN);
                     break;
                 }
-                Err(error) => self.fail(&error),
+                Err(error) => self.traffic.datagrams.fail(&error),
             }
             moved = true;
-            self.ready[Way::Downstream as usize].pop_front();
+            down.drop_first();
         }
         moved
     }
 
     fn count_held(&mut self) {
-        let held = self.chains.iter().map(Chain::held).sum();
+        let held = self.lanes.iter().map(Lane::held).sum();
         let all = &self.traffic.surroundings.held;
         if held > self.held {
             all.fetch_add(held - self.held, Ordering::Relaxed);
@@ -276,17 +237,10 @@ impl<'a> Session<'a> {
             return false;
         }
         let until = self.inbox.last() + self.idle;
-        let is_empty = self.held == 0 && self.ready.iter().all(VecDeque::is_empty);
+        let is_empty = self.held == 0 && self.lanes.iter().all(Lane::is_sent);
         self.look_at = until.max(now + LOOK);
         until <= now && is_empty
     }
-}
-
-fn collect(pieces: Vec<Piece>, ready: &mut VecDeque<Bytes>) {
-    ready.extend(pieces.into_iter().filter_map(|piece| match piece {
-        Piece::Data(datagram) => Some(datagram),
-        Piece::End | Piece::Close | Piece::Reset => None,
-    }));
 }
 
 impl Future for Session<'_> {
@@ -308,14 +262,14 @@ impl Future for Session<'_> {
             }
             let mut moved = this.take();
             moved |= this.read(context);
-            this.run();
+            this.lanes.iter_mut().for_each(|lane| lane.run(now()));
             moved |= this.write(context);
             if !moved {
                 this.count_held();
                 if this.is_idle() {
                     return Poll::Ready("idle");
                 }
-                let due = this.chains.iter().filter_map(Chain::due).chain(this.again_at).min();
+                let due = this.lanes.iter().filter_map(Lane::due).chain(this.again_at).min();
                 let due = due.map_or(this.look_at, |due| due.min(this.look_at));
                 // What has come due while the others were looked at must not wait for its alarm.
                 if due > now() {
