@@ -92,6 +92,54 @@ fn a_rule_and_a_toxic_of_bytes_work_on_one_connection() {
     assert_eq!(get(&mut client, "/yes"), (200, "/yes".into()));
 }
 
+/// A server that answers whatever it gets with PONG and a text of five bytes.
+fn redis() -> SocketAddr {
+    let (listener, at) = listener();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            thread::spawn(move || {
+                let mut buffer = [0; 1024];
+                while let Ok(1..) = stream.read(&mut buffer) {
+                    let _ = stream.write_all(b"+PONG\r\n$5\r\nhello\r\n");
+                }
+            });
+        }
+    });
+    at
+}
+
+/// What comes until the end, and how it ends.
+fn rest(client: &mut TcpStream) -> (String, Option<std::io::ErrorKind>) {
+    let mut bytes = Vec::new();
+    let end = client.read_to_end(&mut bytes).err().map(|error| error.kind());
+    (String::from_utf8(bytes).unwrap(), end)
+}
+
+#[test]
+fn what_comes_before_a_reset_arrives_before_it() {
+    let reset = Some(std::io::ErrorKind::ConnectionReset);
+    for (point, expected) in
+        [("body", "Content-Length: 8\r\n\r\n/car"), ("end", "Content-Length: 8\r\n\r\n/cart/12")]
+    {
+        let rig = Rig::new();
+        let at = rig.proxy(http());
+        rig.toxic(&json!({"type": "http", "attributes": {"reset": point}}));
+        let mut client = connect(at);
+        client.write_all(b"GET /cart/12 HTTP/1.1\r\nHost: shop\r\n\r\n").unwrap();
+        let (came, end) = rest(&mut client);
+        assert!(came.starts_with("HTTP/1.1 200 OK\r\n") && came.ends_with(expected), "{point}: {came:?}");
+        assert_eq!(end, reset, "{point}");
+    }
+    let rig = Rig::new();
+    let at = rig.proxy(redis());
+    rig.toxic(&json!({"type": "redis",
+                      "attributes": {"command": "get", "cut": {"after": 6, "with": "reset"}}}));
+    let mut client = connect(at);
+    client.write_all(b"PING\r\nGET a\r\n").unwrap();
+    assert_eq!(rest(&mut client), ("+PONG\r\n$5\r\nhe".into(), reset));
+}
+
 #[test]
 fn toxicity_spares_requests_of_a_rule_by_its_seed() {
     let statuses = |seed: u64| {

@@ -186,14 +186,18 @@ impl Pump {
         self.lanes.iter_mut().find_map(Lane::collect)
     }
 
-    fn finish(&mut self, cut: Cut) -> Poll<&'static str> {
-        if let Some((client, server)) = self.peers.take() {
+    fn finish(&mut self, cut: Cut, context: &mut Context<'_>) -> Poll<&'static str> {
+        if let Some((mut client, mut server)) = self.peers.take() {
             match cut {
                 Cut::Close => {
                     client.close();
                     server.close();
                 }
                 Cut::Reset => {
+                    // What came before it has its place before it, as far as it is taken without waiting.
+                    for (way, to) in [(Way::Upstream, &mut server), (Way::Downstream, &mut client)] {
+                        let _ = self.lanes[way as usize].flush(context, to, self.link.count(way));
+                    }
                     client.reset();
                     server.reset();
                 }
@@ -235,23 +239,23 @@ impl Future for Pump {
         this.asleep = [false; 2];
         this.link.listen(context.waker());
         if this.link.is_stopped() {
-            let _ = this.finish(Cut::Close);
+            let _ = this.finish(Cut::Close, context);
             return Poll::Ready("stopped");
         }
         for _ in 0..ROUNDS {
             if this.version != Some(this.traffic.version())
                 && let Some(cut) = this.change()
             {
-                return this.finish(cut);
+                return this.finish(cut, context);
             }
             if let Some(cut) = this.wake() {
-                return this.finish(cut);
+                return this.finish(cut, context);
             }
             let tight = this.traffic.surroundings.held.load(Ordering::Relaxed) > TIGHT;
             let mut moved = false;
             for way in [Way::Upstream, Way::Downstream] {
                 match this.round(way, context, tight) {
-                    Poll::Ready(Some(cut)) => return this.finish(cut),
+                    Poll::Ready(Some(cut)) => return this.finish(cut, context),
                     Poll::Ready(None) => moved = true,
                     Poll::Pending => {}
                 }
