@@ -62,7 +62,7 @@ fn hold(toxics: &[Arc<Live>], link: &Link, open: usize) -> Hold {
     for live in toxics {
         let next = match &live.toxic.kind {
             Kind::Refuse => Hold::Refused,
-            Kind::LimitConnections(limit) if open as u64 > limit.connections => Hold::Refused,
+            Kind::LimitConnections(_) if holds(&live.toxic.kind, open) => Hold::Refused,
             Kind::HangOpen => Hold::Forever,
             Kind::SlowOpen(pause) => Hold::Until(link.opened + pause.delay.duration()),
             _ => continue,
@@ -82,13 +82,14 @@ async fn open(client: Peer, link: &Link, traffic: &Traffic) -> Result<(Peer, Pee
     let mut told: Vec<u64> = Vec::new();
     loop {
         let (version, toxics) = traffic.hitting(link);
-        for live in toxics.iter().filter(|live| is_of_opening(&live.toxic.kind)) {
+        let open = traffic.open();
+        for live in toxics.iter().filter(|live| holds(&live.toxic.kind, open)) {
             if !told.contains(&live.id) {
                 told.push(live.id);
                 live.shared.hit();
             }
         }
-        let until = match hold(&toxics, link, traffic.open()) {
+        let until = match hold(&toxics, link, open) {
             Hold::Not => break,
             Hold::Refused => {
                 client.reset();
@@ -142,8 +143,13 @@ async fn open(client: Peer, link: &Link, traffic: &Traffic) -> Result<(Peer, Pee
     }
 }
 
-fn is_of_opening(kind: &Kind) -> bool {
-    matches!(kind, Kind::Refuse | Kind::LimitConnections(_) | Kind::HangOpen | Kind::SlowOpen(_))
+/// Whether a toxic does something to a connection that is to be opened, the last of so many.
+fn holds(kind: &Kind, open: usize) -> bool {
+    match kind {
+        Kind::Refuse | Kind::HangOpen | Kind::SlowOpen(_) => true,
+        Kind::LimitConnections(limit) => open as u64 > limit.connections,
+        _ => false,
+    }
 }
 
 /// Waits for other toxics, or for the end.

@@ -244,6 +244,8 @@ fn openings_are_refused_held_and_counted() {
     rig.toxic(&json!({"name": "cap", "type": "limit_connections", "attributes": {"connections": 1}}));
     let first = pair(&servers, at);
     assert_eq!(ending(&mut connect(at)), "ConnectionReset");
+    let (_, cap) = rig.call("GET", "/proxies/p/toxics/cap?counts", &Value::Null);
+    assert_eq!(cap["hits"], 1, "the connection that it let through was not hit");
     drop(first);
     rig.wait("the first has gone", <[Value]>::is_empty);
     rig.remove("cap");
