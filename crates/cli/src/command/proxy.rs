@@ -290,6 +290,10 @@ fn line(what: &What) -> (Level, String) {
         What::AcceptFailed { error } => {
             (Level::Error, format!("could not take connections, clients wait: {error}"))
         }
+        // Nothing was hit: rules cannot see this connection.
+        What::Hit { connection, hit } if hit.rule.is_empty() => {
+            (Level::Debug, format!("connection {connection}: {} {}", hit.what, hit.done))
+        }
         What::Hit { connection, hit } => {
             (Level::Debug, format!("connection {connection}: {}: {} {}", hit.rule, hit.what, hit.done))
         }

@@ -13,7 +13,7 @@ use super::exchange::{Answering, Exchange};
 use super::head::Collector;
 use super::lane::{Lane, Pace};
 use super::rule::Rule;
-use crate::layer::{Act, LIMIT, Layer, Way};
+use crate::layer::{Act, Hit, LIMIT, Layer, Way};
 use crate::rulebook::Rulebook;
 use crate::websocket;
 
@@ -89,6 +89,17 @@ impl Connection {
         self.exchanges.clear();
         let behind = std::mem::take(&mut self.behind).freeze();
         self.raw_up(behind, now, acts);
+    }
+
+    /// From here on rules see nothing of the connection; where there are rules somebody wants to know.
+    fn unseen(&self, why: &str, acts: &mut Vec<Act>) {
+        if !self.rules.current().is_empty() || !self.websocket.current().is_empty() {
+            acts.push(Act::Hit(Hit {
+                rule: String::new(),
+                what: "the rest of the connection".to_owned(),
+                done: format!("passed unseen: {why}"),
+            }));
+        }
     }
 
     /// Sends something in its order, not before `at`.

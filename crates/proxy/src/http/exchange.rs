@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::answer::bodiless;
 use super::attributes::Point;
 use super::body::Framing;
 use super::head::Rewrite;
@@ -89,8 +90,9 @@ pub(crate) fn own(plan: &Plan, head_only: bool, closes: bool, now: Instant) -> O
 }
 
 /// The server's head with the changes of a plan.
-pub(crate) fn rewritten(plan: &Plan, head: &[u8], length: Option<u64>) -> Bytes {
-    let (length, remove): (_, &[&str]) = match plan.replacement() {
+pub(crate) fn rewritten(plan: &Plan, head: &[u8], status: u16, length: Option<u64>) -> Bytes {
+    // Where there is no body, none takes its place, and a length would promise one (RFC 9110, section 8.6).
+    let (length, remove): (_, &[&str]) = match plan.replacement().filter(|_| !bodiless(status)) {
         Some(body) => (Some(body.len() as u64), &["content-encoding"]),
         None if plan.length == 0 => (None, &[]),
         None => (length.map(|length| length.saturating_add_signed(plan.length)), &[]),

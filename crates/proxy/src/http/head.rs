@@ -12,6 +12,9 @@ pub(crate) const LONGEST: usize = 64 * 1024;
 /// The most headers of one message.
 pub(crate) const HEADERS: usize = 128;
 
+/// Why a connection with a longer one is not followed.
+pub(crate) const TOO_LONG: &str = "a head has more than 64 KiB";
+
 /// Collects one head. What comes in one piece is not copied.
 #[derive(Debug, Default)]
 pub(crate) struct Collector {

@@ -127,8 +127,13 @@ impl Plan {
     }
 
     /// Whether what the client gets is a failure, whatever the server answers: the connection or stream ends too early.
-    pub(crate) fn breaks_off(&self) -> bool {
-        matches!(self.ending, Some(Ending::Reset(_) | Ending::Goaway(_) | Ending::Truncate(_)))
+    /// `length`: of the answer's body, where it is known.
+    pub(crate) fn breaks_off(&self, length: Option<u64>) -> bool {
+        match self.ending {
+            Some(Ending::Reset(_) | Ending::Goaway(_)) => true,
+            Some(Ending::Truncate(most)) => length.is_none_or(|length| length > most),
+            _ => false,
+        }
     }
 
     /// Whether the request's headers are changed.

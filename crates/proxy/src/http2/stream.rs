@@ -133,8 +133,7 @@ impl Stream {
         for live in &self.plan.rules {
             edit(&live.rule.response, &mut fields);
         }
-        let length: Option<u64> =
-            value(&fields, b"content-length").and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
+        let length = length(&fields);
         if let (Some(length), true) = (length, self.plan.length != 0) {
             set(&mut fields, b"content-length", &length.saturating_add_signed(self.plan.length).to_string());
         }
@@ -224,6 +223,11 @@ impl Stream {
 /// The value of the first field of a name.
 pub(crate) fn value<'a>(fields: &'a [Field], name: &[u8]) -> Option<&'a [u8]> {
     fields.iter().find(|(key, _)| key == name).map(|(_, value)| &value[..])
+}
+
+/// The content length, where one is said.
+pub(crate) fn length(fields: &[Field]) -> Option<u64> {
+    value(fields, b"content-length").and_then(|value| std::str::from_utf8(value).ok()?.parse().ok())
 }
 
 fn set(fields: &mut Vec<Field>, name: &[u8], value: &str) {

@@ -81,6 +81,31 @@ fn an_answer_closes_where_the_client_asked_for_it() {
 }
 
 #[test]
+fn an_answer_without_a_body_gets_no_other_one() {
+    let none = "HTTP/1.1 204 No Content\r\nX-A: 1\r\n\r\n";
+    assert_eq!(exchange(r#"{"body": {"replace": "other"}}"#, GET, none).down_text(), none);
+}
+
+#[test]
+fn a_connection_that_rules_cannot_follow_says_so() {
+    let many = "X: 1\r\n".repeat(129);
+    let long = format!("X: {}\r\n", "x".repeat(64 * 1024));
+    for headers in [&many, &long] {
+        let request = format!("GET / HTTP/1.1\r\n{headers}\r\n");
+        let wire = exchange(r#"{"delay": 1}"#, &request, OK);
+        assert_eq!((wire.up_text(), wire.down_text()), (request, OK.to_owned()));
+        assert!(wire.hits[0].starts_with(": the rest of the connection: passed unseen: "), "{:?}", wire.hits);
+        let answer = format!("HTTP/1.1 200 OK\r\n{headers}Content-Length: 0\r\n\r\n");
+        let wire = exchange(r#"{"delay": 1}"#, GET, &answer);
+        assert!(wire.hits[1].contains("passed unseen"), "{:?}", wire.hits);
+    }
+    // Without a rule nobody needs to know.
+    let mut wire = Wire::http(&[]);
+    wire.client("this is no HTTP at all\r\n\r\n");
+    assert!(wire.hits.is_empty());
+}
+
+#[test]
 fn an_answer_to_head_has_no_body() {
     let wire = exchange(r#"{"answer": {"status": 404, "body": "gone"}}"#, "HEAD / HTTP/1.1\r\n\r\n", "");
     assert_eq!(wire.down_text(), "HTTP/1.1 404 Not Found\r\ncontent-length: 4\r\n\r\n");

@@ -70,6 +70,7 @@ fn answers_of_rules_and_connections_that_end_are_failures() {
         (r#"{"reset": "request"}"#, 1),
         (r#"{"reset": "answer"}"#, 1),
         (r#"{"truncate": 1}"#, 1),
+        (r#"{"truncate": 2}"#, 0),
     ] {
         let rules = book(&[rule]);
         let mut wire = Wire::new(http::session(rules.clone(), Options::default()));

@@ -40,10 +40,14 @@ impl Connection {
                     match collector.collect(&mut bytes) {
                         Collected::Head(head) => self.response(head, now, acts),
                         Collected::More(Look::Worthwhile) if no_response(collector.held()) => {
+                            self.unseen("this is no answer of HTTP that can be followed", acts);
                             self.raw(Bytes::new(), now, acts);
                         }
                         Collected::More(_) => {}
-                        Collected::TooLong => self.raw(Bytes::new(), now, acts),
+                        Collected::TooLong => {
+                            self.unseen(head::TOO_LONG, acts);
+                            self.raw(Bytes::new(), now, acts);
+                        }
                     }
                 }
             }
@@ -81,6 +85,7 @@ impl Connection {
         let (true, Some(status), Some(Exchange::Server(asking))) =
             (complete, parsed.code, self.exchanges.front_mut())
         else {
+            self.unseen("the server sent a head that cannot be followed", acts);
             return self.raw(head, now, acts);
         };
         let headers = &*parsed.headers;
@@ -89,19 +94,23 @@ impl Connection {
         }
         let empty = matches!(asking.special, Special::Head) || bodiless(status);
         let framing = if empty { Some(Framing::Length(0)) } else { head::framing_of_response(headers) };
-        let Some(framing) = framing else { return self.raw(head, now, acts) };
+        let Some(framing) = framing else {
+            self.unseen("nobody can know where the body of an answer ends", acts);
+            return self.raw(head, now, acts);
+        };
         let (plan, ticket) = (asking.plan.take(), asking.ticket.take());
         let special = std::mem::replace(&mut asking.special, Special::Nothing);
         let at = plan.as_ref().map_or(now, |plan| now + plan.delay);
         if let Some(Ending::Reset(Point::Answer)) = plan.as_ref().and_then(|plan| plan.ending.as_ref()) {
             return self.finish(Act::Reset, at, now, acts);
         }
-        if let Some(ticket) = ticket {
-            ticket.answered(at, status >= 500 || plan.as_ref().is_some_and(|plan| plan.breaks_off()));
-        }
         let length = head::length(headers).flatten();
+        if let Some(ticket) = ticket {
+            let comes = if empty { Some(0) } else { length };
+            ticket.answered(at, status >= 500 || plan.as_ref().is_some_and(|plan| plan.breaks_off(comes)));
+        }
         let sent = match &plan {
-            Some(plan) if plan.edits_response() => rewritten(plan, &head, length),
+            Some(plan) if plan.edits_response() => rewritten(plan, &head, status, length),
             _ => head.clone(),
         };
         self.put(Way::Downstream, Act::Send(Way::Downstream, sent), at, None, now, acts);

@@ -50,10 +50,14 @@ impl Connection {
                     match collector.collect(&mut bytes) {
                         Collected::Head(head) => self.request(head, now, acts),
                         Collected::More(Look::Worthwhile) if no_request(collector.held()) => {
+                            self.unseen("this is no request of HTTP that can be followed", acts);
                             self.raw_up(Bytes::new(), now, acts);
                         }
                         Collected::More(_) => {}
-                        Collected::TooLong => self.raw_up(Bytes::new(), now, acts),
+                        Collected::TooLong => {
+                            self.unseen(head::TOO_LONG, acts);
+                            self.raw_up(Bytes::new(), now, acts);
+                        }
                     }
                 }
             }
@@ -81,6 +85,7 @@ impl Connection {
         let complete = matches!(parsed.parse(&head), Ok(Status::Complete(_)));
         let framing = if complete { head::framing_of_request(parsed.headers) } else { None };
         let (Some(framing), Some(method), Some(target)) = (framing, parsed.method, parsed.path) else {
+            self.unseen("the client sent a head that cannot be followed", acts);
             return self.raw_up(head, now, acts);
         };
         let headers = &*parsed.headers;

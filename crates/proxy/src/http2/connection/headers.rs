@@ -12,7 +12,7 @@ use crate::http2::block::Field;
 use crate::http2::delivery::remember;
 use crate::http2::frame::{self, Head};
 use crate::http2::input::Block;
-use crate::http2::stream::{Stream, edit, value};
+use crate::http2::stream::{Stream, edit, length, value};
 use crate::layer::{Act, Way};
 
 impl Connection {
@@ -127,7 +127,8 @@ impl Connection {
         if block.promised.is_none() {
             let plan = self.streams.get(&stream).map(|followed| &followed.plan);
             let at = plan.map_or(now, |plan| now + plan.delay);
-            let breaks = plan.is_some_and(|plan| plan.breaks_off());
+            let length = if block.end_stream { Some(0) } else { length(&fields) };
+            let breaks = plan.is_some_and(|plan| plan.breaks_off(length));
             self.tickets.headers(stream, &fields, block.end_stream, at, breaks);
         }
         if self.unwanted.contains(&stream) {
