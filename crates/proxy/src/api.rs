@@ -12,15 +12,22 @@ mod events;
 mod metrics;
 mod traffic;
 
+use std::io;
+use std::time::Duration;
+
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{Path, Query, Request, State};
-use axum::http::StatusCode;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::header::USER_AGENT;
+use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
 use answer::{Answered, ok};
 
@@ -31,6 +38,15 @@ use crate::toxic::Toxic;
 
 /// The version of Toxiproxy whose API this is: clients ask before they use what older ones had not.
 const TOXIPROXY: &str = "2.12.0";
+
+/// How long a client may take for the head of its next request, and for the body. As Toxiproxy's.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The largest body, in bytes.
+const LARGEST: usize = 2 * 1024 * 1024;
+
+/// How long nothing is accepted after it could not be.
+const REST: Duration = Duration::from_millis(10);
 
 /// The API of a server, to be served by axum.
 pub fn router(server: Server) -> Router {
@@ -49,7 +65,12 @@ pub fn router(server: Server) -> Router {
         )
         .route("/metrics", get(metrics::show))
         .route("/events", get(events::stream))
+        .fallback(no_such_page)
+        .method_not_allowed_fallback(no_such_method)
+        .layer(from_fn(whole_body))
         .layer(from_fn(no_browsers))
+        // The limit is that of `whole_body`.
+        .layer(DefaultBodyLimit::disable())
         .with_state(server)
 }
 
@@ -57,8 +78,43 @@ pub fn router(server: Server) -> Router {
 ///
 /// # Errors
 /// None in practice: what goes wrong with one connection ends that one.
-pub async fn serve(listener: tokio::net::TcpListener, server: Server) -> std::io::Result<()> {
-    axum::serve(listener, router(server)).await
+pub async fn serve(listener: TcpListener, server: Server) -> io::Result<()> {
+    let router = router(server);
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            // The client has gone, or no descriptor is left.
+            tokio::time::sleep(REST).await;
+            continue;
+        };
+        // Otherwise an answer on an old connection may wait for an acknowledgement.
+        let _ = stream.set_nodelay(true);
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(PATIENCE)
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()));
+        tokio::spawn(connection);
+    }
+}
+
+/// Reads the body before anything is done with it: all of it must come, and in time.
+async fn whole_body(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = match tokio::time::timeout(PATIENCE, to_bytes(body, LARGEST)).await {
+        Ok(Ok(body)) => body,
+        // Or its sender has gone, and nobody reads the answer.
+        Ok(Err(_)) => return Refusal::TooLarge { most: LARGEST }.into_response(),
+        Err(_) => return Refusal::TooSlow.into_response(),
+    };
+    next.run(Request::from_parts(parts, Body::from(body))).await
+}
+
+async fn no_such_page(uri: Uri) -> Response {
+    Refusal::NoSuchPage { path: uri.path().chars().take(200).collect() }.into_response()
+}
+
+async fn no_such_method(method: Method, uri: Uri) -> Response {
+    let path = uri.path().chars().take(200).collect();
+    Refusal::NoSuchMethod { method: method.as_str().chars().take(20).collect(), path }.into_response()
 }
 
 /// A page in a browser must not be able to steer it (cross-site requests carry the browser's name).

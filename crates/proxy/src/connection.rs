@@ -24,6 +24,7 @@ pub(crate) use link::{Count, Link};
 pub(crate) use peer::Peer;
 
 use crate::address::Address;
+use crate::descriptors;
 use crate::event::What;
 use crate::toxic::{Kind, Live};
 use crate::traffic::{Entered, Traffic};
@@ -172,7 +173,11 @@ pub(crate) async fn stopped(link: &Link) {
 
 async fn dial(address: &Address, mark: Option<u32>) -> io::Result<Peer> {
     let (host, port) = match address {
-        Address::Unix(path) => return UnixStream::connect(path).await.map(Peer::Unix),
+        Address::Unix(path) => {
+            let stream = UnixStream::connect(path).await?;
+            let fits = descriptors::are_for_servers(&stream);
+            return if fits { Ok(Peer::Unix(stream)) } else { Err(descriptors::used_up()) };
+        }
         Address::Tcp { host, port } => (host.as_str(), *port),
         Address::Udp { .. } => unreachable!("a proxy of connections never goes to one of datagrams"),
     };
@@ -204,8 +209,12 @@ async fn dial(address: &Address, mark: Option<u32>) -> io::Result<Peer> {
 }
 
 async fn connect(address: SocketAddr, mark: Option<u32>) -> io::Result<TcpStream> {
-    let Some(mark) = mark else { return TcpStream::connect(address).await };
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    SockRef::from(&socket).set_mark(mark)?;
+    if !descriptors::are_for_servers(&socket) {
+        return Err(descriptors::used_up());
+    }
+    if let Some(mark) = mark {
+        SockRef::from(&socket).set_mark(mark)?;
+    }
     socket.connect(address).await
 }

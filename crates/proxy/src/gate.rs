@@ -8,12 +8,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::net::sockopt::socket_acceptconn;
 use rustix::net::{Shutdown, SocketFlags, acceptfrom_with, shutdown};
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::{TcpStream, UnixStream};
 
 use crate::address::Address;
 use crate::connection::{Peer, carry};
+use crate::descriptors;
 use crate::event::What;
 use crate::traffic::{Entered, Traffic};
 use crate::watched::Watched;
@@ -168,18 +170,32 @@ async fn accept(socket: OwnedFd, traffic: Arc<Traffic>, places: Vec<Place>) {
         }
     };
     let mut is_told = false;
+    let mut is_scarce = false;
     loop {
         if poll_fn(|context| watched.poll_readable(context)).await.is_err() {
             return;
         }
         // Not all at once: the connections that are there already have their turn in between.
         for _ in 0..64 {
+            // Asked only when they were scarce a moment ago: it costs two system calls.
+            if is_scarce && !descriptors::have_room(&socket) {
+                // Shut down, it has nobody to wait for.
+                if !socket_acceptconn(&socket).unwrap_or(false) {
+                    return;
+                }
+                if !std::mem::replace(&mut is_told, true) {
+                    tell(&descriptors::used_up());
+                }
+                tokio::time::sleep(REST).await;
+                break;
+            }
             let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
             let accepted =
                 watched.read_with(|socket| acceptfrom_with(socket, flags).map_err(io::Error::from));
             match accepted {
                 Ok((stream, from)) => {
-                    is_told = false;
+                    is_scarce = !descriptors::are_for_clients(&stream);
+                    is_told &= is_scarce;
                     let from = from.and_then(|from| SocketAddr::try_from(from).ok());
                     hand_over(stream, from, &traffic, &places);
                 }

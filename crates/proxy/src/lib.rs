@@ -34,6 +34,7 @@ mod chain;
 pub mod clients;
 mod connection;
 mod delay_line;
+mod descriptors;
 mod document;
 mod event;
 mod gate;

@@ -40,6 +40,29 @@ pub enum Refusal {
         /// Why not.
         source: io::Error,
     },
+    /// There is no such path in the API.
+    #[error("there is no {path}")]
+    NoSuchPage {
+        /// What was asked for.
+        path: String,
+    },
+    /// The path takes other methods.
+    #[error("{path} does not take {method}")]
+    NoSuchMethod {
+        /// What was asked for.
+        path: String,
+        /// And how.
+        method: String,
+    },
+    /// The body is too large.
+    #[error("the body has more than {most} bytes")]
+    TooLarge {
+        /// The largest that is taken.
+        most: usize,
+    },
+    /// The body did not come in time.
+    #[error("the body did not come in time")]
+    TooSlow,
 }
 
 impl Refusal {
@@ -47,8 +70,11 @@ impl Refusal {
     pub fn status(&self) -> u16 {
         match self {
             Self::BadBody(_) | Self::Missing(_) | Self::InvalidStream | Self::InvalidType { .. } => 400,
-            Self::ProxyNotFound | Self::ToxicNotFound => 404,
+            Self::ProxyNotFound | Self::ToxicNotFound | Self::NoSuchPage { .. } => 404,
             Self::ProxyExists | Self::ToxicExists => 409,
+            Self::NoSuchMethod { .. } => 405,
+            Self::TooSlow => 408,
+            Self::TooLarge { .. } => 413,
             Self::Listen { .. } => 500,
         }
     }

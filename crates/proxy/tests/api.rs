@@ -262,3 +262,42 @@ fn openings_are_refused_held_and_counted() {
     server.read_exact(&mut early).unwrap();
     assert_eq!(&early, b"early");
 }
+
+#[test]
+fn what_the_api_cannot_answer_is_said_in_json() {
+    let rig = Rig::new();
+    for (method, path, body, status, word) in [
+        ("GET", "/nothing/here", Vec::new(), 404, "/nothing/here"),
+        ("DELETE", "/proxies", Vec::new(), 405, "DELETE"),
+        ("POST", "/proxies", vec![b' '; 2 * 1024 * 1024 + 1], 413, "2097152"),
+    ] {
+        let (found, head, answer) = rig.raw(method, path, "", &body);
+        assert_eq!(found, status, "{head}");
+        let answer: Value = serde_json::from_slice(&answer).unwrap();
+        assert_eq!(answer["status"], status);
+        assert!(answer["error"].as_str().unwrap().contains(word), "{answer}");
+    }
+}
+
+// With the clock stopped, time goes by as soon as everybody waits.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_finish_its_request_is_waited_for_half_a_minute() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let server = squall_proxy::Server::start(&squall_proxy::Settings::default()).unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    tokio::spawn(squall_proxy::api::serve(listener, server));
+    for (begun, expected) in [
+        ("", ""),
+        ("GET /ver", ""),
+        ("POST /proxies HTTP/1.1\r\nHost: api\r\nContent-Length: 9\r\n\r\n{", "HTTP/1.1 408"),
+    ] {
+        let mut client = tokio::net::TcpStream::connect(at).await.unwrap();
+        client.write_all(begun.as_bytes()).await.unwrap();
+        let began = tokio::time::Instant::now();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with(expected), "{begun}: {answer}");
+        assert!(began.elapsed().as_secs() >= 29, "{begun}: after {:?}", began.elapsed());
+    }
+}

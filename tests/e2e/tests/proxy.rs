@@ -51,6 +51,7 @@ fn is_served(mut stream: &TcpStream) -> bool {
 struct Proxy {
     child: Child,
     at: SocketAddr,
+    api: SocketAddr,
     lines: Receiver<String>,
 }
 
@@ -70,7 +71,10 @@ impl Proxy {
         let told = BufReader::new(child.stdout.take().unwrap());
         let (tell, lines) = channel();
         thread::spawn(move || told.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
-        let mut proxy = Self { child, at: SocketAddr::from(([127, 0, 0, 1], 0)), lines };
+        let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut proxy = Self { child, at: unknown, api: unknown, lines };
+        let line = proxy.hear("listening at http://");
+        proxy.api = line.split("http://").nth(1).unwrap().split(',').next().unwrap().parse().unwrap();
         let line = proxy.hear("proxy: from ");
         proxy.at = line.split(' ').nth(2).unwrap().parse().unwrap();
         proxy
@@ -84,6 +88,15 @@ impl Proxy {
                 return line;
             }
         }
+    }
+
+    /// What the API answers to this request, up to its end.
+    fn ask(&self, path: &str) -> String {
+        let mut api = connect(self.api);
+        write!(api, "GET {path} HTTP/1.1\r\nHost: api\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        api.read_to_string(&mut answer).unwrap();
+        answer
     }
 
     /// The process of the proxy itself, below the programs that it was started with.
@@ -123,6 +136,8 @@ fn a_proxy_whose_descriptors_are_used_up_says_so_and_serves_again_afterwards() {
     let clients: Vec<TcpStream> = (0..60).map(|_| connect(proxy.at)).collect();
     proxy.hear("Too many open files");
     assert!(is_served(&first), "one that was there before goes on");
+    assert!(proxy.ask("/version").contains("squall"), "the API has descriptors of its own");
+    assert!(proxy.ask("/proxies/proxy/connections").contains("\"established\":true"));
     drop(clients);
     wait::until("a new connection is served", LONG, || is_served(&connect(proxy.at)).then_some(()));
 }

@@ -20,6 +20,7 @@ use super::inbox::Inbox;
 use super::session::carry;
 use super::{MOST_HELD, MOST_HELD_TIGHT, MOST_SESSIONS};
 use crate::address::Address;
+use crate::descriptors;
 use crate::event::What;
 use crate::traffic::Traffic;
 use crate::worker::{Place, with_scratch};
@@ -112,6 +113,9 @@ fn bind(at: SocketAddr) -> io::Result<Socket> {
 /// A socket of one session: it hears its server only.
 pub(super) async fn reach(server: SocketAddr) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(server), Type::DGRAM.nonblocking().cloexec(), None)?;
+    if !descriptors::are_for_servers(&socket) {
+        return Err(descriptors::used_up());
+    }
     let _ = socket.set_recv_buffer_size(KERNEL_BUFFER);
     let socket = UdpSocket::from_std(socket.into())?;
     socket.connect(server).await?;

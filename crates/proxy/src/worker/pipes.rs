@@ -6,6 +6,8 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 
+use crate::descriptors;
+
 /// Bytes that a pipe holds. Also the most that one connection has in the kernel on our account.
 const CAPACITY: usize = 1024 * 1024;
 
@@ -34,6 +36,9 @@ impl Pipe {
             return Ok(Self { ends: Some((out, into)), capacity, held: 0 });
         }
         let (out, into) = pipe_with(PipeFlags::NONBLOCK | PipeFlags::CLOEXEC)?;
+        if !descriptors::are_for_clients(&out) || !descriptors::are_for_clients(&into) {
+            return Err(descriptors::used_up());
+        }
         // The user's share of pipe memory may be used up; the default of 64 KiB does too.
         let capacity = fcntl_setpipe_size(&into, CAPACITY).unwrap_or(64 * 1024);
         Ok(Self { ends: Some((out, into)), capacity, held: 0 })
