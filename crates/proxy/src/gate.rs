@@ -178,9 +178,9 @@ async fn accept(socket: OwnedFd, traffic: Arc<Traffic>, places: Vec<Place>) {
         // Not all at once: the connections that are there already have their turn in between.
         for _ in 0..64 {
             // Asked only when they were scarce a moment ago: it costs two system calls.
-            if is_scarce && !descriptors::have_room(&socket) {
+            if is_scarce && !descriptors::have_room(&watched) {
                 // Shut down, it has nobody to wait for.
-                if !socket_acceptconn(&socket).unwrap_or(false) {
+                if !socket_acceptconn(&watched).unwrap_or(false) {
                     return;
                 }
                 if !std::mem::replace(&mut is_told, true) {

@@ -31,3 +31,9 @@ impl Watched {
         self.0.try_io(Interest::READABLE, || read(self.0.as_fd()))
     }
 }
+
+impl AsFd for Watched {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
