@@ -8,7 +8,8 @@ use squall_model::unit::{Quantity, Unit};
 use squall_model::verdict::Verdict;
 use squall_report::{Curves, Summary, html, json, junit, markdown};
 
-use crate::record::{Draft, at, at_most, measure, plan};
+use crate::draft::Draft;
+use crate::planned::{at, at_most, measure, plan};
 
 const MEASURES: u32 = 20;
 const SECONDS: u32 = 36_000;

@@ -7,7 +7,9 @@ use squall_model::unit::{Percent, Quantity, Unit};
 use squall_model::verdict::Verdict;
 use squall_report::{RunsCompared, Worse};
 
-use crate::record::{Draft, at_most, held, measure, plan};
+use crate::draft::Draft;
+use crate::planned::{at_most, measure, plan};
+use crate::record::held;
 
 /// Readings without memory around 1, the same for the same seed.
 fn noise(n: usize, mut state: u64) -> Vec<f64> {

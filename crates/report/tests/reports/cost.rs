@@ -12,7 +12,8 @@ use squall_model::target::Instance;
 use squall_model::unit::{Percent, Quantity, Unit};
 use squall_report::{Curves, Summary, html, markdown};
 
-use crate::record::{Draft, at, at_most, measure, plan, span};
+use crate::draft::Draft;
+use crate::planned::{at, at_most, measure, plan, span};
 
 fn noise(at: u64) -> f64 {
     let mixed =

@@ -6,7 +6,9 @@ use squall_model::unit::{Percent, Unit};
 use squall_model::verdict::Verdict;
 use squall_report::{Finding, Severity, Summary};
 
-use crate::record::{Draft, held, plan, span, workers};
+use crate::draft::Draft;
+use crate::planned::{plan, span, workers};
+use crate::record::held;
 
 /// The findings of a run in which something happened while the fault was on.
 fn findings(happens: impl FnOnce(&mut Draft)) -> Vec<Finding> {

@@ -10,7 +10,8 @@ use squall_model::unit::{Quantity, Span, Unit};
 use squall_model::verdict::Verdict;
 use squall_report::{Band, Curves, Summary, findings_json, html, json, junit, markdown, sparkline};
 
-use crate::record::{all, held, hostile, plan};
+use crate::planned::plan;
+use crate::record::{all, held, hostile};
 
 /// Elements that the page is made of, and no other.
 const ELEMENTS: [&str; 50] = [

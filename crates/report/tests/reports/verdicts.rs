@@ -2,7 +2,7 @@
 
 use squall_report::{Conclusion, Standing, State, Summary, findings_json, json, junit};
 
-use crate::record;
+use crate::{planned, record};
 
 fn rules(summary: &Summary) -> Vec<&'static str> {
     summary.findings.iter().map(|finding| finding.rule).collect()
@@ -142,10 +142,10 @@ fn a_reading_belongs_to_the_time_that_it_speaks_of() {
     let mut record = record::held();
     for event in &mut record.events {
         if let squall_model::event::EventKind::RunStarted(start) = &mut event.kind {
-            start.plan.measures[0].lag = record::span("5s");
+            start.plan.measures[0].lag = planned::span("5s");
         }
     }
-    record.start.plan.measures[0].lag = record::span("5s");
+    record.start.plan.measures[0].lag = planned::span("5s");
     let summary = Summary::of(&record);
     let p99 = summary.measure("p99").unwrap();
     // 9 less the 4 that speak of the time before the baseline, plus 5 of the time before the fault.
