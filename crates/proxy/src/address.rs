@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -115,6 +115,16 @@ impl Address {
         let mut found: Vec<SocketAddr> = (host, port).to_socket_addrs()?.collect();
         found.sort_by_key(SocketAddr::is_ipv6);
         Ok(found)
+    }
+
+    /// The socket addresses that it stands for, as far as no resolver is needed.
+    pub(crate) fn loopback_or_literal(&self) -> Vec<SocketAddr> {
+        match self.host() {
+            Some((host, port)) if host.eq_ignore_ascii_case("localhost") => {
+                vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]
+            }
+            _ => self.literal().into_iter().collect(),
+        }
     }
 
     /// The socket address, where no resolver is needed.

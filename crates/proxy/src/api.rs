@@ -140,7 +140,7 @@ async fn proxies(State(server): State<Server>) -> Answered {
 }
 
 async fn create(State(server): State<Server>, body: Bytes) -> Answered {
-    let Read { value: plan, ignored } = document::plan(&document::parse(&body)?, "")?;
+    let Read { value: plan, ignored } = document::plan(&document::parse(&body)?)?;
     let view = aside(move || server.create(&plan)).await??;
     Ok(ok(&view).status(StatusCode::CREATED).ignored(ignored))
 }
@@ -160,8 +160,9 @@ fn populated(proxies: Vec<Value>, refusal: Option<&Refusal>) -> answer::Answer {
     match refusal {
         None => ok(&json!({"proxies": proxies})).status(StatusCode::CREATED),
         Some(refusal) => {
-            ok(&json!({"error": refusal.to_string(), "status": refusal.status(), "proxies": proxies}))
-                .status(answer::status(refusal))
+            let mut said = answer::refused(refusal);
+            said["proxies"] = proxies;
+            ok(&said).status(answer::status(refusal))
         }
     }
 }
@@ -220,8 +221,10 @@ async fn change_toxic(
     Path((proxy, toxic)): Path<(String, String)>,
     body: Bytes,
 ) -> Answered {
-    server.toxic(&proxy, &toxic)?;
-    Ok(ok(&server.change_toxic(&proxy, &toxic, &document::parse(&body)?)?))
+    let before = server.toxic(&proxy, &toxic)?;
+    let change = document::parse(&body)?;
+    let after = server.change_toxic(&proxy, &toxic, &change)?;
+    Ok(ok(&after).ignored(document::ignored_by_change(&change, &before)))
 }
 
 async fn remove_toxic(

@@ -115,10 +115,10 @@ fn unknown(object: &Map<String, Value>) -> impl Iterator<Item = String> {
     object.keys().filter(move |key| !known.contains(&key.as_str())).cloned()
 }
 
-/// A whole proxy. `place` tells which one of a list it is.
-pub(crate) fn plan(value: &Value, place: &str) -> Result<Read<Plan>, Refusal> {
+/// A whole proxy.
+pub(crate) fn plan(value: &Value) -> Result<Read<Plan>, Refusal> {
     let object = object(value)?;
-    let missing = |field: &str| Refusal::Missing(format!("{field}{place}"));
+    let missing = |field: &str| Refusal::Missing(field.to_owned());
     let name = text(object, "name")?.ok_or_else(|| missing("name"))?;
     if name.len() > LONGEST_NAME || name.chars().any(char::is_control) {
         return Err(bad(format!("a name has at most {LONGEST_NAME} bytes and no control character")));
@@ -137,18 +137,17 @@ pub(crate) fn plan(value: &Value, place: &str) -> Result<Read<Plan>, Refusal> {
     match object.get("toxics") {
         None | Some(Value::Null) => {}
         Some(Value::Array(list)) => {
-            for document in list {
-                let (toxic, unknown) = Toxic::read(document)?;
+            for (index, document) in list.iter().enumerate() {
+                let place = format!("toxic {}", index + 1);
+                let (toxic, unknown) = Toxic::read(document).map_err(|refusal| refusal.at(&place))?;
+                if toxics.iter().any(|other: &Toxic| other.name == toxic.name) {
+                    return Err(Refusal::ToxicExists.at(&place));
+                }
                 toxics.push(toxic);
                 ignored.extend(unknown);
             }
         }
         Some(other) => return Err(bad(format!("toxics must be a list, not {other}"))),
-    }
-    for (index, toxic) in toxics.iter().enumerate() {
-        if toxics[..index].iter().any(|other| other.name == toxic.name) {
-            return Err(Refusal::ToxicExists);
-        }
     }
     let enabled = flag(object, "enabled")?.unwrap_or(true);
     let protocol = protocol(object)?;
@@ -168,7 +167,19 @@ pub(crate) fn change(value: &Value) -> Result<Read<Change>, Refusal> {
         protocol: protocol(object)?,
         idle_timeout: idle_timeout(object)?,
     };
-    Ok(Read { value: change, ignored: unknown(object).collect() })
+    // Toxics have pages of their own.
+    let toxics = object.get("toxics").filter(|toxics| toxics.as_array().is_none_or(|list| !list.is_empty()));
+    Ok(Read { value: change, ignored: unknown(object).chain(toxics.map(|_| "toxics".to_owned())).collect() })
+}
+
+/// What a change of a toxic says and nobody does: unknown fields, and another name, type or stream.
+pub(crate) fn ignored_by_change(change: &Value, toxic: &Value) -> Vec<String> {
+    let kept = |key: &str, value: &Value| match key {
+        "attributes" | "toxicity" | "ttl" | "seed" | "clients" => true,
+        _ => toxic.get(key) == Some(value),
+    };
+    let fields = change.as_object().into_iter().flatten();
+    fields.filter(|(key, value)| !kept(key, value)).map(|(key, _)| key.clone()).collect()
 }
 
 /// Reads a list of proxies with their toxics: the config file of Toxiproxy, and the body of `populate`. All of it is
@@ -181,11 +192,26 @@ pub fn plans(body: &[u8]) -> Result<Read<Vec<Plan>>, Refusal> {
     let list = value.as_array().ok_or_else(|| bad("expected a list of proxies"))?;
     let mut all = Read { value: Vec::with_capacity(list.len()), ignored: Vec::new() };
     for (index, value) in list.iter().enumerate() {
-        let read = plan(value, &format!(" at proxy {}", index + 1))?;
+        let place = format!("proxy {}", index + 1);
+        let read =
+            plan(value).and_then(|read| apart(&all.value, read)).map_err(|refusal| refusal.at(&place))?;
         all.value.push(read.value);
         all.ignored.extend(read.ignored);
     }
     Ok(all)
+}
+
+/// A proxy that has neither the name nor the place of one before it in its list.
+fn apart(before: &[Plan], read: Read<Plan>) -> Result<Read<Plan>, Refusal> {
+    if before.iter().any(|other| other.name == read.value.name) {
+        return Err(Refusal::ProxyExists);
+    }
+    let listen = &read.value.listen;
+    let is_any = listen.host().is_some_and(|(_, port)| port == 0);
+    match before.iter().find(|other| !is_any && other.listen == *listen) {
+        Some(other) => Err(bad(format!("listen: {listen} is where `{}` listens", other.name))),
+        None => Ok(read),
+    }
 }
 
 #[cfg(test)]
@@ -206,15 +232,40 @@ mod tests {
     fn a_mistake_says_in_which_proxy_it_is() {
         let error = plans(br#"[{"name": "a", "upstream": "b:1"}, {"upstream": "b:1"}]"#).unwrap_err();
         assert_eq!(error.to_string(), "missing required field: name at proxy 2");
+        for (list, expected) in [
+            (
+                r#"[{"name": "a", "upstream": "b:1"}, {"name": "c", "upstream": "b:1", "toxics": [{"type": "latency"},
+                    {"type": "slicer"}]}]"#,
+                "bad request body: attribute average_size must be from 1 to 1000000000, not 0 at toxic 2 of proxy 2",
+            ),
+            (
+                r#"[{"name": "a", "upstream": "b:1", "toxics": [{"type": "latency"}, {"type": "latency"}]}]"#,
+                "toxic already exists at toxic 2 of proxy 1",
+            ),
+            (
+                r#"[{"name": "a", "upstream": "b:1"}, {"name": "a", "upstream": "c:1"}]"#,
+                "proxy already exists at proxy 2",
+            ),
+            (
+                r#"[{"name": "a", "upstream": "b:1", "listen": ":7"}, {"name": "c", "upstream": "b:1", "listen": ":7"}]"#,
+                "bad request body: listen: :7 is where `a` listens at proxy 2",
+            ),
+        ] {
+            assert_eq!(plans(list.as_bytes()).unwrap_err().to_string(), expected);
+        }
+        let wrong =
+            plans(br#"[{"name": "a", "upstream": "b:1", "toxics": [{"type": "latncy"}]}]"#).unwrap_err();
+        assert_eq!(wrong.of_file(), "toxic 1 of proxy 1: invalid toxic type");
+        assert!(wrong.hint().unwrap().starts_with("`latncy` is none of latency, "));
         assert_eq!(plans(b"").unwrap_err().to_string(), "bad request body: EOF");
         assert!(plans(br#"{"name": "a"}"#).unwrap_err().to_string().contains("list"));
-        let error = plan(&serde_json::json!({"name": "a", "upstream": "nowhere"}), "").unwrap_err();
+        let error = plan(&serde_json::json!({"name": "a", "upstream": "nowhere"})).unwrap_err();
         assert!(error.to_string().contains("HOST:PORT"), "{error}");
     }
 
     #[test]
     fn nothing_is_open_to_other_machines_unless_it_is_asked_for() {
-        let read = plan(&serde_json::json!({"name": "a", "upstream": "b:1"}), "").unwrap();
+        let read = plan(&serde_json::json!({"name": "a", "upstream": "b:1"})).unwrap();
         assert_eq!(read.value.listen.to_string(), "127.0.0.1:0");
     }
 }

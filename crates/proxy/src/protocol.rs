@@ -85,7 +85,33 @@ impl RuleKind {
 }
 
 fn read<R: DeserializeOwned>(attributes: &Map<String, Value>) -> Result<R, String> {
-    serde_json::from_value(Value::Object(attributes.clone())).map_err(|error| error.to_string())
+    serde_path_to_error::deserialize(Value::Object(attributes.clone())).map_err(|error| {
+        let (place, mistake) = (error.path().to_string(), error.inner().to_string());
+        // Those that a rule finds itself, and unknown fields, have their place in their text.
+        if place == "." || mistake.starts_with("unknown field") {
+            mistake
+        } else {
+            format!("attribute {place}: {}", wanted(&mistake))
+        }
+    })
+}
+
+/// A mistake in the words of people who write JSON.
+pub(crate) fn wanted(mistake: &str) -> String {
+    for (ours, theirs) in [
+        ("a whole number from 0", ["u64", "u32", "u16", "usize"].as_slice()),
+        ("a whole number", &["i64"]),
+        ("a number", &["f64"]),
+        ("true or false", &["a boolean"]),
+        ("an object", &["newtype variant", "struct variant"]),
+    ] {
+        for theirs in theirs {
+            if let Some(begin) = mistake.strip_suffix(&format!("expected {theirs}")) {
+                return format!("{begin}expected {ours}");
+            }
+        }
+    }
+    mistake.to_owned()
 }
 
 /// The rules of one kind, with those that were there before the last change.

@@ -1,7 +1,7 @@
 //! One proxy: what was asked for, and what is there of it.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,6 +57,32 @@ pub(crate) fn same_network(listen: &Address, upstream: &Address) -> Result<(), R
         return Ok(());
     }
     let text = format!("{listen} to {upstream}: both or none must be udp:// addresses");
+    Err(Refusal::BadBody(text))
+}
+
+/// Whether connections go somewhere else than back to where the proxy listens, which would use up all descriptors.
+///
+/// # Errors
+/// They come back.
+pub(crate) fn elsewhere(
+    listen: &Address,
+    resolved: &[SocketAddr],
+    upstream: &Address,
+) -> Result<(), Refusal> {
+    let local = |ip: IpAddr| ip.is_loopback() || ip.is_unspecified();
+    let comes_back = match (listen, upstream) {
+        (Address::Unix(listen), Address::Unix(upstream)) => listen == upstream,
+        _ => upstream.loopback_or_literal().into_iter().any(|to| {
+            let is_there = |at: &SocketAddr| at.ip() == to.ip() || at.ip().is_unspecified() && local(to.ip());
+            to.port() != 0 && resolved.iter().any(|at| at.port() == to.port() && is_there(at))
+        }),
+    };
+    if !comes_back {
+        return Ok(());
+    }
+    let text = format!(
+        "upstream: {upstream} is where the proxy itself listens: every connection would come back to it"
+    );
     Err(Refusal::BadBody(text))
 }
 

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::toxic::kinds;
+
 /// A request that was not carried out. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
@@ -40,6 +42,14 @@ pub enum Refusal {
         /// Why not.
         source: io::Error,
     },
+    /// What is wrong with one of several.
+    #[error("{refusal} at {place}")]
+    At {
+        /// Which one: `proxy 2`, `toxic 1 of proxy 2`.
+        place: String,
+        /// What is wrong with it.
+        refusal: Box<Self>,
+    },
     /// There is no such path in the API.
     #[error("there is no {path}")]
     NoSuchPage {
@@ -66,6 +76,37 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Says which one of several it is about.
+    pub(crate) fn at(self, place: &str) -> Self {
+        match self {
+            Self::At { place: within, refusal } => {
+                Self::At { place: format!("{within} of {place}"), refusal }
+            }
+            refusal => Self::At { place: place.to_owned(), refusal: Box::new(refusal) },
+        }
+    }
+
+    /// The same for whoever wrote a file, and sent no request.
+    pub fn of_file(&self) -> String {
+        match self {
+            Self::BadBody(text) => text.clone(),
+            Self::At { place, refusal } => format!("{place}: {}", refusal.of_file()),
+            other => other.to_string(),
+        }
+    }
+
+    /// What could be right, where that is not in the text.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::InvalidType { given } => {
+                let kinds = kinds().collect::<Vec<_>>().join(", ");
+                Some(format!("`{given}` is none of {kinds}"))
+            }
+            Self::At { refusal, .. } => refusal.hint(),
+            _ => None,
+        }
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> u16 {
         match self {
@@ -75,6 +116,7 @@ impl Refusal {
             Self::NoSuchMethod { .. } => 405,
             Self::TooSlow => 408,
             Self::TooLarge { .. } => 413,
+            Self::At { refusal, .. } => refusal.status(),
             Self::Listen { .. } => 500,
         }
     }

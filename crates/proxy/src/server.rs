@@ -15,7 +15,7 @@ use crate::address::Address;
 use crate::event::{Event, Events, What};
 use crate::groups::{Counts, Side};
 use crate::protocol::Protocol;
-use crate::proxy::{Plan, Proxy, View, of_network, same_network};
+use crate::proxy::{Plan, Proxy, View, elsewhere, of_network, same_network};
 use crate::refusal::Refusal;
 use crate::traffic::Surroundings;
 use crate::worker::{Place, Worker};
@@ -131,6 +131,11 @@ impl Server {
         self.0.surroundings.events.tell(proxy, || what);
     }
 
+    fn tell_changed(&self, view: &View) {
+        let (listen, upstream) = (view.listen.clone(), view.upstream.clone());
+        self.tell(&view.name, What::ProxyChanged { listen, upstream, enabled: view.enabled });
+    }
+
     /// All proxies, by name.
     pub fn proxies(&self) -> BTreeMap<String, View> {
         self.lock().iter().map(|(name, proxy)| (name.clone(), proxy.view())).collect()
@@ -145,6 +150,7 @@ impl Server {
     pub fn create(&self, plan: &Plan) -> Result<View, Refusal> {
         plan.check()?;
         let resolved = resolve(&plan.listen)?;
+        elsewhere(&plan.listen, &resolved, &plan.upstream)?;
         let mut proxies = self.lock();
         if proxies.contains_key(&plan.name) {
             return Err(Refusal::ProxyExists);
@@ -189,6 +195,7 @@ impl Server {
     fn put(&self, plan: &Plan) -> Result<View, Refusal> {
         plan.check()?;
         let resolved = resolve(&plan.listen)?;
+        elsewhere(&plan.listen, &resolved, &plan.upstream)?;
         let mut proxies = self.lock();
         let Some(there) = proxies.get_mut(&plan.name) else {
             drop(proxies);
@@ -214,7 +221,9 @@ impl Server {
             } else {
                 there.disable();
             }
-            return Ok(there.view());
+            let view = there.view();
+            self.tell_changed(&view);
+            return Ok(view);
         }
         let proxy = self.build(plan, &resolved)?;
         let view = proxy.view();
@@ -236,7 +245,9 @@ impl Server {
         let resolved = resolve(&listen)?;
         let mut proxies = self.lock();
         let proxy = proxies.get_mut(name).ok_or(Refusal::ProxyNotFound)?;
-        same_network(&listen, change.upstream.as_ref().unwrap_or(&proxy.upstream))?;
+        let upstream = change.upstream.as_ref().unwrap_or(&proxy.upstream);
+        same_network(&listen, upstream)?;
+        elsewhere(&listen, &resolved, upstream)?;
         of_network(listen.network(), change.protocol, change.idle_timeout)?;
         if listen.network() != proxy.network() {
             let text = "a proxy stays with connections or with datagrams: make another one, or populate";
@@ -277,14 +288,7 @@ impl Server {
             proxy.disable();
         }
         let view = proxy.view();
-        self.tell(
-            name,
-            What::ProxyChanged {
-                listen: view.listen.clone(),
-                upstream: view.upstream.clone(),
-                enabled: view.enabled,
-            },
-        );
+        self.tell_changed(&view);
         Ok(view)
     }
 

@@ -158,7 +158,10 @@ impl Toxic {
         if let Some(value) = object.get("ttl") {
             self.ttl = match value {
                 Value::Null => None,
-                value => Some(Duration::from_secs_f64(number(value, "ttl", LONGEST)? / 1000.0)),
+                value => match number(value, "ttl", LONGEST)? {
+                    0.0 => return Err(bad("ttl: after 0 ms it is gone before it hits; null is for ever")),
+                    millis => Some(Duration::from_secs_f64(millis / 1000.0)),
+                },
             };
         }
         if let Some(value) = object.get("seed") {
@@ -346,7 +349,17 @@ mod tests {
             (json!({"type": "latency", "attributes": {"lateness": 1}}), "lateness"),
             (json!({"type": "latency", "toxicity": 2}), "toxicity"),
             (json!({"type": "latency", "toxicity": -1}), "toxicity"),
-            (json!({"type": "timeout", "attributes": {"timeout": "1s"}}), "timeout"),
+            (
+                json!({"type": "timeout", "attributes": {"timeout": "1s"}}),
+                "timeout: invalid type: string \"1s\", expected a number",
+            ),
+            (json!({"type": "limit_data", "attributes": {"bytes": -1}}), "expected a whole number from 0"),
+            (
+                json!({"type": "http", "attributes": {"answer": {"status": "503"}}}),
+                "attribute answer.status: invalid",
+            ),
+            (json!({"type": "redis", "attributes": {"delay": "x"}}), "attribute delay: invalid"),
+            (json!({"type": "latency", "ttl": 0}), "ttl"),
             (json!({"type": "latency", "clients": ["10.0.0.0/99"]}), "clients"),
             (json!([]), "object"),
         ] {

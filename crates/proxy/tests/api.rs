@@ -301,3 +301,50 @@ async fn a_client_that_does_not_finish_its_request_is_waited_for_half_a_minute()
         assert!(began.elapsed().as_secs() >= 29, "{begun}: after {:?}", began.elapsed());
     }
 }
+
+#[test]
+fn a_proxy_that_would_lead_to_itself_is_refused() {
+    let rig = Rig::new();
+    let (held, free) = listener();
+    drop(held);
+    let port = free.port();
+    for (listen, upstream) in [
+        (format!("127.0.0.1:{port}"), format!("127.0.0.1:{port}")),
+        (format!("127.0.0.1:{port}"), format!("localhost:{port}")),
+        (format!(":{port}"), format!("127.0.0.1:{port}")),
+        (format!("[::1]:{port}"), format!("localhost:{port}")),
+        ("unix:/tmp/nowhere".to_owned(), "unix:/tmp/nowhere".to_owned()),
+    ] {
+        let proxy = json!({"name": "p", "listen": listen, "upstream": upstream});
+        let (status, answer) = rig.call("POST", "/proxies", &proxy);
+        assert_eq!(status, 400, "{answer}");
+        assert!(answer["error"].as_str().unwrap().contains("itself"), "{answer}");
+        assert_eq!(rig.call("POST", "/populate", &json!([proxy])).0, 400);
+    }
+    let at = rig.proxy(free);
+    let (status, answer) = rig.call("POST", "/proxies/p", &json!({"upstream": at.to_string()}));
+    assert_eq!(status, 400, "{answer}");
+    assert_eq!(rig.call("GET", "/proxies/p", &Value::Null).1["upstream"], free.to_string());
+}
+
+#[test]
+fn a_change_that_nobody_makes_is_answered_with_a_warning() {
+    let rig = Rig::new();
+    rig.proxy(echo());
+    rig.toxic(&json!({"type": "latency", "name": "slow"}));
+    let warnings = |path: &str, body: Value| {
+        let (status, head, _) = rig.raw("PATCH", path, "", body.to_string().as_bytes());
+        assert_eq!(status, 200, "{head}");
+        head.lines().filter(|line| line.starts_with("warning: ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let whole =
+        json!({"name": "slow", "type": "latency", "stream": "downstream", "attributes": {"latency": 1}});
+    assert!(warnings("/proxies/p/toxics/slow", whole).is_empty());
+    let said = warnings("/proxies/p/toxics/slow", json!({"stream": "upstream", "latency": 5}));
+    assert!(
+        said.len() == 2 && said[0].contains("latency means") && said[1].contains("stream means"),
+        "{said:?}"
+    );
+    assert_eq!(warnings("/proxies/p", json!({"toxics": [{"type": "latency"}]})).len(), 1);
+    assert!(warnings("/proxies/p", json!({"toxics": []})).is_empty());
+}

@@ -168,3 +168,32 @@ fn a_proxy_that_is_the_first_process_of_a_container_ends_when_it_is_terminated()
     process.signal(Signal::Term).unwrap();
     assert!(proxy.ended().success());
 }
+
+#[test]
+fn mistakes_in_a_config_file_and_on_the_command_line_have_their_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("proxies.json");
+    let toxic = r#"[{"name": "a", "upstream": "b:1"}, {"name": "c", "upstream": "b:1", "toxics": [{"type": "latncy"}]}]"#;
+    std::fs::write(&file, toxic).unwrap();
+    let file = file.to_str().unwrap();
+    for (arguments, code, words) in [
+        (
+            &["--config", file][..],
+            3,
+            "proxies.json: toxic 1 of proxy 2: invalid toxic type\n\nhint: `latncy` is none of",
+        ),
+        (&["--to", "127.0.0.1:7", "--from", "127.0.0.1:7"], 4, "would come back to it"),
+        (&["--to", "127.0.0.1:7", "--from", "nowhere"], 2, "'--from <ADDRESS>': `nowhere` is no address"),
+        (
+            &["--to", "127.0.0.1:7", "--from", "192.0.2.1:7"],
+            4,
+            "could not make a proxy: listen 192.0.2.1:7: ",
+        ),
+        (&["--listen", "unix:/tmp/api"], 2, "the API listens at HOST:PORT"),
+    ] {
+        let done = Command::new(binary::path()).arg("proxy").args(arguments).output().unwrap();
+        let told = String::from_utf8(done.stderr).unwrap();
+        assert_eq!(done.status.code(), Some(code), "{arguments:?}: {told}");
+        assert!(told.contains(words), "{arguments:?}: {told}");
+    }
+}

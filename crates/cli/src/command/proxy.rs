@@ -12,7 +12,7 @@ use squall_engine::reason::reason;
 use squall_host::redirect::{self, Redirect};
 use squall_model::unit::Span;
 use squall_model::verdict::Exit;
-use squall_proxy::{Address, Event, Server, Settings as ProxySettings, What};
+use squall_proxy::{Address, Event, Refusal, Server, Settings as ProxySettings, What};
 use tokio::net::TcpListener;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -30,7 +30,7 @@ use crate::signals::Signals;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Proxy {
     /// Where the API listens: HOST:PORT
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8474")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8474", value_parser = of_api)]
     listen: Address,
     /// Proxies to start with: a JSON list, as for POST /populate
     #[arg(long, value_name = "FILE")]
@@ -40,12 +40,13 @@ pub(crate) struct Proxy {
     to: Option<Address>,
     /// Where that proxy listens, in the same forms; a free port of 127.0.0.1 where nothing is said
     #[arg(long, value_name = "ADDRESS", requires = "to")]
-    from: Option<String>,
+    from: Option<Address>,
     /// The name of that proxy
     #[arg(long, value_name = "NAME", requires = "to", default_value = "proxy")]
     name: String,
     /// What that proxy reads the traffic as: `http`, `redis` or `postgres`; bytes where nothing is said
-    #[arg(long, value_name = "PROTOCOL", requires = "to")]
+    #[arg(long, value_name = "PROTOCOL", requires = "to", hide_possible_values = true,
+          value_parser = ["http", "redis", "postgres"])]
     protocol: Option<String>,
     /// How long a session of datagrams lives without one; a minute where nothing is said
     #[arg(long, value_name = "TIME", requires = "to")]
@@ -97,7 +98,8 @@ impl Proxy {
         let mut events = if self.log == Level::Debug { server.events() } else { server.changes() };
         let populated = server.populate(&plans);
         if let Some(refusal) = populated.refusal {
-            return Err(Failure::refused(format!("could not make a proxy of the file: {refusal}")));
+            let of = self.config.as_ref().map_or(String::new(), |path| format!(" of {}", path.display()));
+            return Err(Failure::refused(format!("could not make a proxy{of}: {}", refusal.of_file())));
         }
         let redirect = match (&self.to, populated.proxies.first()) {
             (Some(to), Some(proxy)) if self.transparent => {
@@ -144,7 +146,9 @@ impl Proxy {
         }
         let text = serde_json::Value::Array(vec![proxy]).to_string();
         let read = squall_proxy::plans(text.as_bytes()).map_err(|refusal| {
-            Failure::usage(format!("--from, --to, --name, --protocol, --idle-timeout: {refusal}"))
+            let what =
+                if let Refusal::At { refusal, .. } = refusal { refusal.of_file() } else { refusal.of_file() };
+            Failure::usage(format!("could not make a proxy to {to}: {what}"))
         })?;
         Ok(read.value)
     }
@@ -157,12 +161,30 @@ impl Proxy {
     }
 }
 
+/// Where the API can listen.
+fn of_api(text: &str) -> Result<Address, String> {
+    match text.parse() {
+        Ok(address @ Address::Tcp { .. }) => Ok(address),
+        Ok(_) => Err("the API listens at HOST:PORT".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 /// Reads the config file; all of it is checked before anything is made.
 fn read(path: &Path, printer: &mut Printer) -> Result<Vec<squall_proxy::Plan>, Failure> {
     let shown = path.display();
     let text =
         std::fs::read(path).map_err(|error| Failure::file(format!("could not read {shown}: {error}")))?;
-    let read = squall_proxy::plans(&text).map_err(|refusal| Failure::file(format!("{shown}: {refusal}")))?;
+    if text.trim_ascii().is_empty() {
+        return Err(Failure::file(format!("{shown} is empty")).hint("a list of proxies, or [] for none"));
+    }
+    let read = squall_proxy::plans(&text).map_err(|refusal| {
+        let failure = Failure::file(format!("{shown}: {}", refusal.of_file()));
+        match refusal.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    })?;
     for field in read.ignored {
         printer.warn(format!("{shown}: `{field}` means nothing here"));
     }
@@ -191,7 +213,14 @@ fn serve(
         };
         let mut signals =
             Signals::listen().map_err(|error| Failure::refused(format!("could not listen to signals: {error}")))?;
-        let listener = TcpListener::bind(listen.to_string()).await.map_err(|error| refused(&error))?;
+        let bound = match listen {
+            // As everywhere else: without a host at all addresses.
+            Address::Tcp { host, port } if host.is_empty() => {
+                TcpListener::bind((Ipv4Addr::UNSPECIFIED, *port)).await
+            }
+            other => TcpListener::bind(other.to_string()).await,
+        };
+        let listener = bound.map_err(|error| refused(&error))?;
         let at = listener.local_addr().map_err(|error| refused(&error))?;
         // Nobody listens any more only when the main thread is gone.
         let _ = ready.send(at);
@@ -218,6 +247,9 @@ fn serve(
 
 /// Leads new connections through the proxy that listens at `through`.
 fn led(to: &Address, through: &str) -> Result<Redirect, Failure> {
+    let Address::Tcp { host, port: own } = to else {
+        return Err(Failure::usage("--transparent is for connections of TCP: --to must be HOST:PORT"));
+    };
     let port = match through.parse() {
         Ok(Address::Tcp { host, port }) if host.parse::<IpAddr>().is_ok_and(|host| host.is_loopback()) => {
             port
@@ -227,9 +259,6 @@ fn led(to: &Address, through: &str) -> Result<Redirect, Failure> {
                 "--transparent leads connections to a proxy at 127.0.0.1: leave --from out",
             ));
         }
-    };
-    let Address::Tcp { host, port: own } = to else {
-        return Err(Failure::usage("--transparent is for connections of TCP: --to must be HOST:PORT"));
     };
     let found = if host.eq_ignore_ascii_case("localhost") {
         vec![(Ipv4Addr::LOCALHOST, *own).into(), (Ipv6Addr::LOCALHOST, *own).into()]

@@ -4,7 +4,7 @@ use axum::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, WARNING};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::refusal::Refusal;
 
@@ -63,16 +63,17 @@ impl IntoResponse for Answer {
     }
 }
 
+/// What is said of a refusal.
+pub(super) fn refused(refusal: &Refusal) -> Value {
+    let mut said = json!({"error": refusal.to_string(), "status": refusal.status()});
+    if let Some(hint) = refusal.hint() {
+        said["hint"] = hint.into();
+    }
+    said
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let known = match &self {
-            Self::InvalidType { given } => {
-                let kinds = crate::toxic::kinds().collect::<Vec<_>>().join(", ");
-                json!({"error": self.to_string(), "status": self.status(),
-                       "hint": format!("`{given}` is none of {kinds}")})
-            }
-            _ => json!({"error": self.to_string(), "status": self.status()}),
-        };
-        ok(&known).status(status(&self)).into_response()
+        ok(&refused(&self)).status(status(&self)).into_response()
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::datagram::{Duplicate, LimitSize, Loss, Reorder, check_loss, check_reorder};
 use super::{Millis, Shape};
-use crate::protocol::RuleKind;
+use crate::protocol::{RuleKind, wanted};
 use crate::refusal::Refusal;
 
 /// The longest delay, a day. Also what one chunk may be held.
@@ -197,7 +197,7 @@ fn read<T: DeserializeOwned>(attributes: &Map<String, Value>) -> Result<T, Refus
             return Err(Refusal::BadBody(if error.contains("unknown field") {
                 error
             } else {
-                format!("attribute {key}: {error}")
+                format!("attribute {key}: {}", wanted(&error))
             }));
         }
     }
