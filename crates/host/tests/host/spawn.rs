@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 
 use squall_host::exit::Exit;
 use squall_host::process::Process;
@@ -84,14 +85,17 @@ fn children_die_with_us_but_not_with_the_thread_that_started_them() {
 
 pub(crate) fn play() {
     let start = |life| {
-        let child =
-            std::thread::spawn(move || Spawn::program("sleep").arg("300").life(life).start().unwrap());
-        child.join().unwrap()
+        let starting = std::thread::spawn(move || {
+            let thread = Path::new("/proc").join(fs::read_link("/proc/thread-self").unwrap());
+            (Spawn::program("sleep").arg("300").life(life).start().unwrap(), thread)
+        });
+        let (child, thread) = starting.join().unwrap();
+        // Would the kernel kill it because of the thread, it does so before the thread is gone from its list.
+        until("the end of the thread", || (!thread.exists()).then_some(()));
+        child
     };
     let leashed = start(Life::EndsWithUs);
     let free = start(Life::Outlives);
-    // Would the kernel kill it because of the thread, it had done so by now: exit comes before join.
-    std::thread::sleep(std::time::Duration::from_millis(100));
     println!("child {}", leashed.process().pid);
     println!("child {}", free.process().pid);
     until("our own end", || None::<()>);

@@ -118,7 +118,12 @@ fn the_kernel_stands_behind_the_deadline() {
     let process = stressor.actor.process();
     process.signal(Signal::Stop).unwrap();
     // Stopped over its deadline: the alarm is what it meets first when it goes on.
-    std::thread::sleep(Duration::from_secs(1));
+    until("the alarm is pending", || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", process.pid)).unwrap();
+        let pending = status.lines().find_map(|line| line.strip_prefix("ShdPnd:")).unwrap();
+        let pending = u64::from_str_radix(pending.trim(), 16).unwrap();
+        (pending & 1 << (14 - 1) != 0).then_some(())
+    });
     process.signal(Signal::Cont).unwrap();
     let exit = stressor.actor.child.wait(PATIENCE).unwrap();
     assert_eq!(exit, Some(Exit::Signal(14)), "SIGALRM");

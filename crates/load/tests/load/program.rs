@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use squall_load::{CommandTarget, Failure, Settings, Target};
 
-use crate::stage::{carried_out, of, text};
+use crate::stage::{carried_out, of, text, until};
 
 fn shell(script: &str) -> CommandTarget {
     CommandTarget::new(["sh", "-c", script, "load", "{n}"].map(text).to_vec()).expect("a program")
@@ -51,11 +51,6 @@ async fn a_program_that_hangs_is_killed_with_its_children() {
         let pid = fs::read_to_string(entry.unwrap().path()).unwrap();
         let of_child = format!("/proc/{}/stat", pid.trim());
         let gone = || fs::read_to_string(&of_child).map_or(true, |stat| stat.contains(") Z "));
-        let mut waited = Duration::ZERO;
-        while !gone() {
-            assert!(waited < crate::stage::PATIENCE, "process {pid} is still there");
-            waited += Duration::from_millis(20);
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        until("the child of a program is gone", async || gone()).await;
     }
 }

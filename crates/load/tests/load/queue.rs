@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use squall_load::{Failure, PostgresTarget, RedisQueue, RedisTarget, Settings, SqliteTarget, Target};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
-use tokio::time::{sleep, timeout};
 
-use crate::stage::{PATIENCE, carried_out, of, text};
+use crate::stage::{carried_out, of, text, until};
 
 /// A server that is killed at the end.
 pub(crate) struct Server(pub(crate) Child);
@@ -25,16 +24,6 @@ pub(crate) fn program(name: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(name);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command
-}
-
-/// Waits for something to come true.
-pub(crate) async fn until(what: &str, mut check: impl AsyncFnMut() -> bool) {
-    let waiting = async {
-        while !check().await {
-            sleep(Duration::from_millis(20)).await;
-        }
-    };
-    assert!(timeout(PATIENCE, waiting).await.is_ok(), "{what} in time");
 }
 
 async fn redis(folder: &Path) -> (Server, String) {

@@ -7,8 +7,8 @@ use rcgen::{CertifiedKey, generate_simple_self_signed};
 use squall_load::{Failure, PostgresTarget, QueueMistake, RedisQueue, RedisTarget, Target};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::queue::{Server, postgres, program, until};
-use crate::stage::{carried_out, of, text};
+use crate::queue::{Server, postgres, program};
+use crate::stage::{carried_out, of, text, until};
 
 /// Writes `key.pem` and `cert.pem` for this host into the folder; the certificate.
 fn certified(folder: &Path) -> String {

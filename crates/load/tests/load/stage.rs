@@ -8,10 +8,20 @@ use axum::Router;
 use squall_load::{HttpTarget, Load, Pattern, PerSecond, Sample, Sender, Sending, Settings, Target, Text};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// Nothing takes longer than this, however busy the machine is.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits for something to come true.
+pub(crate) async fn until(what: &str, mut check: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !check().await {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    assert!(timeout(PATIENCE, waiting).await.is_ok(), "{what} in time");
+}
 
 pub(crate) async fn serve(app: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

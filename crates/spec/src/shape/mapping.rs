@@ -68,28 +68,28 @@ pub(crate) fn one_of(node: &Node, what: &str, keys: &[&str], notes: &mut Notes<'
             if node.names().any(|name| notes.meant(name, &keys)) {
                 return false;
             }
-            let listed = listed(&keys);
-            let mistake = Mistake::new(
-                Code::MissingChoice,
-                format!("{what} is missing"),
-                node.spot,
-                format!("needs {what}"),
-            );
-            notes.mistake(mistake.help(listed));
+            missing(node, what, &keys, notes);
             false
         }
         [(first, _), (second, _), ..] => {
-            let message = format!("`{}` and `{}` cannot stand together", first.value, second.value);
-            let mistake = Mistake::new(
-                Code::SeveralChoices,
-                message,
-                second.place,
-                format!("a second {}", what.trim_start_matches("a ")),
-            );
-            notes.mistake(mistake.related(first.place, "the first"));
+            several(first, second, what, notes);
             false
         }
     }
+}
+
+/// None of the keys is there.
+fn missing(node: &Node, what: &str, keys: &[String], notes: &mut Notes<'_>) {
+    let (message, label) = (format!("{what} is missing"), format!("needs {what}"));
+    notes.mistake(Mistake::new(Code::MissingChoice, message, node.spot, label).help(listed(keys)));
+}
+
+/// More than one of the keys is there.
+fn several(first: &At<String>, second: &At<String>, what: &str, notes: &mut Notes<'_>) {
+    let message = format!("`{}` and `{}` cannot stand together", first.value, second.value);
+    let label = format!("a second {}", what.trim_start_matches("a "));
+    let mistake = Mistake::new(Code::SeveralChoices, message, second.place, label);
+    notes.mistake(mistake.related(first.place, "the first"));
 }
 
 pub(crate) fn object_schema(about: &str, description: Description) -> Value {
@@ -146,24 +146,11 @@ pub(crate) fn chosen<'a>(
             None
         }
         [] => {
-            let mistake = Mistake::new(
-                Code::MissingChoice,
-                format!("{what} is missing"),
-                node.spot,
-                format!("needs {what}"),
-            );
-            notes.mistake(mistake.help(listed(known)));
+            missing(node, what, known, notes);
             None
         }
         [(first, _), (second, _), ..] => {
-            let message = format!("`{}` and `{}` cannot stand together", first.value, second.value);
-            let mistake = Mistake::new(
-                Code::SeveralChoices,
-                message,
-                second.place,
-                format!("a second {}", what.trim_start_matches("a ")),
-            );
-            notes.mistake(mistake.related(first.place, "the first"));
+            several(first, second, what, notes);
             None
         }
     }
