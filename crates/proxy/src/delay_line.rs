@@ -34,7 +34,7 @@ impl<T> DelayLine<T> {
     }
 
     /// Whether something that comes now must wait.
-    pub(crate) fn waits(&self, now: Instant) -> bool {
+    fn waits(&self, now: Instant) -> bool {
         !self.waiting.is_empty() || self.latest.is_some_and(|latest| latest > now)
     }
 
@@ -43,10 +43,14 @@ impl<T> DelayLine<T> {
         self.latest.map_or(now, |latest| latest.max(now))
     }
 
-    /// Puts a thing of so many bytes at the end.
-    pub(crate) fn push(&mut self, now: Instant, bytes: usize, thing: T) {
+    /// A thing of so many bytes comes: it is given back where it need not wait, and else put at the end.
+    pub(crate) fn pass(&mut self, now: Instant, bytes: usize, thing: T) -> Option<T> {
+        if !self.waits(now) {
+            return Some(thing);
+        }
         self.held += bytes + Self::ENTRY;
         self.waiting.push_back((self.latest.unwrap_or(now), bytes, thing));
+        None
     }
 
     /// The first thing whose time is there.
@@ -79,14 +83,13 @@ mod tests {
         let now = tokio::time::Instant::now().into_std();
         let ms = |ms| now + Duration::from_millis(ms);
         let mut line = DelayLine::default();
-        assert!(!line.waits(now));
+        assert_eq!(line.pass(now, 10, "at once"), Some("at once"));
         line.not_before(ms(100));
-        assert!(line.waits(now));
-        line.push(now, 10, "first");
+        assert_eq!(line.pass(now, 10, "first"), None);
         line.not_before(ms(110));
-        line.push(ms(10), 10, "ten later");
+        assert_eq!(line.pass(ms(10), 10, "ten later"), None);
         line.not_before(ms(60));
-        line.push(ms(50), 10, "would be earlier");
+        assert_eq!(line.pass(ms(50), 10, "would be earlier"), None);
         assert_eq!((line.wake_at(), line.pop(ms(99))), (Some(ms(100)), None));
         assert_eq!((line.pop(ms(100)), line.pop(ms(109))), (Some("first"), None));
         assert_eq!((line.pop(ms(110)), line.pop(ms(110))), (Some("ten later"), Some("would be earlier")));

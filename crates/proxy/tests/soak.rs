@@ -3,6 +3,8 @@
 
 #[path = "../examples/traffic/admin.rs"]
 mod admin;
+#[path = "../examples/traffic/exchange.rs"]
+mod exchange;
 #[path = "../examples/traffic/soak.rs"]
 mod soak;
 mod support;

@@ -16,6 +16,7 @@ mod bandwidth;
 mod change;
 mod connects;
 mod delays;
+mod exchange;
 mod idle;
 mod server;
 mod soak;

@@ -12,13 +12,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::Failure;
 use crate::admin::Admin;
+use crate::exchange::{Progress, exchange};
 
 /// What is to be done.
 pub(crate) struct Soak {
@@ -58,9 +57,6 @@ const NAMES: [&str; 2] = ["gentle", "rough"];
 /// How long a connection may stand still: far longer than all toxics together ask for.
 const LONG: Duration = Duration::from_secs(20);
 
-/// Writes of about this number make up a connection at most; each may be followed by a pause.
-const WRITES: u64 = 1000;
-
 impl Found {
     /// All in one line.
     pub(crate) fn line(&self) -> String {
@@ -93,23 +89,16 @@ impl Found {
 }
 
 /// Numbers by chance (SplitMix64, Steele et al. 2014).
-struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
     /// From 0 to below `end`.
-    fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (z ^ (z >> 31)) % end
-    }
-}
-
-/// The bytes of a connection from this place on.
-fn fill(bytes: &mut [u8], key: u64, from: u64) {
-    for (at, byte) in (from..).zip(bytes) {
-        *byte = (key ^ at.wrapping_mul(31) ^ (at >> 8)) as u8;
     }
 }
 
@@ -130,84 +119,6 @@ fn toxic(dice: &mut Dice, is_rough: bool, number: u64) -> Value {
     let stream = if dice.below(2) == 0 { "upstream" } else { "downstream" };
     let toxicity = if kind == "latency" { 1.0 } else { (1 + dice.below(5)) as f64 / 10.0 };
     json!({"name": format!("t{number}"), "type": kind, "stream": stream, "toxicity": toxicity, "attributes": attributes})
-}
-
-/// How far a connection has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Progress {
-    /// The client's own address, once it is connected.
-    client: Option<SocketAddr>,
-    size: u64,
-    sent: u64,
-    /// It has sent all, and said so.
-    ended: bool,
-    came: u64,
-}
-
-/// One connection. Whether everything came back.
-async fn session(
-    at: SocketAddr,
-    dice: &mut Dice,
-    found: &RefCell<Found>,
-    progress: &Cell<Progress>,
-) -> io::Result<bool> {
-    progress.take();
-    let step = |change: &dyn Fn(&mut Progress)| {
-        let mut now = progress.get();
-        change(&mut now);
-        progress.set(now);
-    };
-    let mut stream = TcpStream::connect(at).await?;
-    let client = stream.local_addr()?;
-    let key = dice.below(u64::MAX);
-    // Most are short; some are long enough for the way within the kernel.
-    let size = if dice.below(10) == 0 { 1 + dice.below(4_000_000) } else { 1 + dice.below(60_000) };
-    let most = (1 + dice.below(60_000)).max(2 * size / WRITES);
-    step(&|now| (now.client, now.size) = (Some(client), size));
-    let (mut reader, mut writer) = stream.split();
-    let write = async {
-        let mut buffer = vec![0; usize::try_from(most).unwrap_or(1)];
-        let mut sent = 0;
-        while sent < size {
-            let part = usize::try_from((size - sent).min(1 + dice.below(most))).unwrap_or(1);
-            fill(&mut buffer[..part], key, sent);
-            writer.write_all(&buffer[..part]).await?;
-            sent += part as u64;
-            step(&|now| now.sent = sent);
-            if dice.below(8) == 0 {
-                sleep(Duration::from_millis(dice.below(5))).await;
-            }
-        }
-        writer.shutdown().await?;
-        step(&|now| now.ended = true);
-        Ok::<_, io::Error>(())
-    };
-    let read = async {
-        let (mut buffer, mut wanted) = (vec![0; 32 * 1024], vec![0; 32 * 1024]);
-        let mut came = 0_u64;
-        loop {
-            let read = reader.read(&mut buffer).await?;
-            if read == 0 {
-                return Ok::<_, io::Error>(came);
-            }
-            fill(&mut wanted[..read], key, came);
-            if came + read as u64 > size || buffer[..read] != wanted[..read] {
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    format!("of {size} bytes: not what was sent, at or after byte {came}"),
-                ));
-            }
-            came += read as u64;
-            step(&|now| now.came = came);
-            found.borrow_mut().bytes += read as u64;
-        }
-    };
-    let (wrote, came) = tokio::join!(write, read);
-    match came {
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(error),
-        Ok(came) if came == size && wrote.is_ok() => Ok(true),
-        _ => Ok(false),
-    }
 }
 
 /// The resident set in bytes and the open descriptors of a process.
@@ -364,7 +275,7 @@ impl Client {
         let progress = Cell::default();
         while Instant::now() < self.end {
             // One that hangs must still be there when the proxy is asked about it.
-            let mut session = pin!(session(self.at, &mut dice, &self.found, &progress));
+            let mut session = pin!(exchange(self.at, &mut dice, &self.found, &progress));
             let ended = loop {
                 let before = progress.get();
                 match timeout(LONG, session.as_mut()).await {

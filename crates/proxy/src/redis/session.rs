@@ -363,9 +363,7 @@ impl Session {
     }
 
     fn step(&mut self, step: Step, bytes: usize, now: Instant, acts: &mut Vec<Act>) {
-        if self.line.waits(now) {
-            self.line.push(now, bytes, step);
-        } else {
+        if let Some(step) = self.line.pass(now, bytes, step) {
             self.carry_out(step, acts);
         }
     }
