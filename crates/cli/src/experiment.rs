@@ -116,20 +116,26 @@ pub(crate) fn examine(plan: &Plan, settings: &Settings) -> Result<Vec<Examined>,
     Ok(preflight::examine(plan, &Arc::new(settings.filling_before()?)))
 }
 
-/// One refusal for each variable that is referred to and not set.
-pub(crate) fn missing_variables(plan: &Plan, settings: &Settings) -> Result<Vec<Refusal>, Failure> {
-    let missing = preflight::missing_variables(plan, &settings.filling_before()?);
+/// One refusal for each variable that is referred to and not set, and for each file of a proxy that cannot be read.
+pub(crate) fn missing(plan: &Plan, settings: &Settings) -> Result<Vec<Refusal>, Failure> {
+    let filling = settings.filling_before()?;
+    let missing = preflight::missing_variables(plan, &filling);
     let refusal = |name: String| Refusal {
         rule: "missing-variable",
         message: format!("the environment has no variable `{name}`, which the experiment refers to"),
         help: format!("set it for squall, for example `{name}=... squall run ...`"),
     };
-    Ok(missing.into_iter().map(refusal).collect())
+    let unreadable = preflight::unreadable_files(plan, &filling).into_iter().map(|(path, why)| Refusal {
+        rule: "unreadable-file",
+        message: format!("{path} cannot be read, with which a proxy opens TLS: {why}"),
+        help: "make the file, or correct `tls` at the `proxy` of the service".to_owned(),
+    });
+    Ok(missing.into_iter().map(refusal).chain(unreadable).collect())
 }
 
 /// Fails when something stands in the way of the run or of a fault.
 pub(crate) fn obstacles(plan: &Plan, settings: &Settings) -> Result<(), Failure> {
-    let missing = missing_variables(plan, settings)?;
+    let missing = missing(plan, settings)?;
     if let Some(first) = missing.first() {
         let all: Vec<String> = missing.iter().map(ToString::to_string).collect();
         return Err(Failure::refused(all.join("; ")).hint(&first.help));

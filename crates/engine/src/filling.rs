@@ -7,6 +7,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use serde_json::Value;
 use squall_model::template::{Argv, Reference, Template};
 
 /// A reference that has no value.
@@ -118,6 +119,17 @@ impl Filling {
             })
         };
         argv.iter().map(fill).collect()
+    }
+
+    /// All texts of a JSON value with their values.
+    pub fn fill_json(&self, value: &mut Value) -> Result<(), FillError> {
+        match value {
+            Value::String(text) => *text = self.fill(&Template(std::mem::take(text)))?,
+            Value::Array(values) => values.iter_mut().try_for_each(|value| self.fill_json(value))?,
+            Value::Object(values) => values.values_mut().try_for_each(|value| self.fill_json(value))?,
+            _ => {}
+        }
+        Ok(())
     }
 
     /// Everything but secrets, for texts that are written down.

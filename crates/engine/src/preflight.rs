@@ -1,6 +1,6 @@
 //! Before anything is touched: can every fault of a plan be injected here, and what exactly would it do?
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use squall_model::traffic::Via;
 
 use crate::doctor::{self, Obstacle};
 use crate::fault::{self, Site, Target};
-use crate::filling::Filling;
+use crate::filling::{FillError, Filling};
 
 /// One fault of a plan, looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -85,6 +85,28 @@ fn name_variables(value: &Value, named: &mut BTreeSet<String>) {
         }
         Value::Array(items) => items.iter().for_each(|item| name_variables(item, named)),
         Value::Object(fields) => fields.values().for_each(|field| name_variables(field, named)),
+        _ => {}
+    }
+}
+
+/// The files that proxies of the run need to open TLS and that cannot be read, each with the reason.
+pub fn unreadable_files(plan: &Plan, filling: &Filling) -> BTreeMap<String, String> {
+    let vias = plan.target.services.values().filter_map(|service| service.proxy.as_ref());
+    let mut unreadable = BTreeMap::new();
+    for value in vias.filter_map(|via| via.tls.as_ref()).flat_map(serde_json::Map::values) {
+        look_at_files(value, filling, &mut unreadable);
+    }
+    unreadable
+}
+
+fn look_at_files(value: &Value, filling: &Filling, unreadable: &mut BTreeMap<String, String>) {
+    match value {
+        Value::String(text) => {
+            if let Err(FillError::File { path, source }) = filling.fill(&Template(text.clone())) {
+                unreadable.insert(path, source.to_string());
+            }
+        }
+        Value::Object(fields) => fields.values().for_each(|field| look_at_files(field, filling, unreadable)),
         _ => {}
     }
 }

@@ -18,6 +18,9 @@ pub struct Via {
     /// The table of nftables by which clients go through the proxy without knowing, where they do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redirect: Option<Template>,
+    /// How it opens connections of TLS, where the target says so: attributes of a rule of its API, with files as `{file:PATH}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Map<String, Value>>,
 }
 
 /// What the traffic is read as.

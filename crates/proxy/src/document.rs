@@ -5,10 +5,11 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::address::{Address, Network};
-use crate::protocol::Protocol;
+use crate::protocol::{self, Protocol};
 use crate::proxy::Plan;
 use crate::refusal::Refusal;
 use crate::server::Change;
+use crate::tls;
 use crate::toxic::Toxic;
 
 /// Where a proxy listens when nobody says: at a port of the kernel's choice, seen by this machine only.
@@ -95,6 +96,16 @@ fn protocol(object: &Map<String, Value>) -> Result<Option<Protocol>, Refusal> {
     }
 }
 
+fn tls(object: &Map<String, Value>) -> Result<Option<tls::Rule>, Refusal> {
+    match object.get("tls") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Object(rule)) => {
+            protocol::read(rule).map(Some).map_err(|mistake| bad(format!("tls: {mistake}")))
+        }
+        Some(other) => Err(bad(format!("tls must be an object, not {other}"))),
+    }
+}
+
 /// The longest idle time-out, a day in milliseconds.
 const LONGEST_IDLE: f64 = 86_400_000.0;
 
@@ -111,7 +122,7 @@ fn idle_timeout(object: &Map<String, Value>) -> Result<Option<Duration>, Refusal
 }
 
 fn unknown(object: &Map<String, Value>) -> impl Iterator<Item = String> {
-    let known = ["name", "listen", "upstream", "enabled", "protocol", "idle_timeout", "toxics"];
+    let known = ["name", "listen", "upstream", "enabled", "protocol", "tls", "idle_timeout", "toxics"];
     object.keys().filter(move |key| !known.contains(&key.as_str())).cloned()
 }
 
@@ -150,9 +161,16 @@ pub(crate) fn plan(value: &Value) -> Result<Read<Plan>, Refusal> {
         Some(other) => return Err(bad(format!("toxics must be a list, not {other}"))),
     }
     let enabled = flag(object, "enabled")?.unwrap_or(true);
-    let protocol = protocol(object)?;
-    let idle_timeout = idle_timeout(object)?;
-    let value = Plan { name: name.to_owned(), listen, upstream, enabled, protocol, idle_timeout, toxics };
+    let value = Plan {
+        name: name.to_owned(),
+        listen,
+        upstream,
+        enabled,
+        protocol: protocol(object)?,
+        tls: tls(object)?,
+        idle_timeout: idle_timeout(object)?,
+        toxics,
+    };
     value.check()?;
     Ok(Read { value, ignored })
 }
@@ -165,6 +183,7 @@ pub(crate) fn change(value: &Value) -> Result<Read<Change>, Refusal> {
         upstream: address(object, "upstream")?,
         enabled: flag(object, "enabled")?,
         protocol: protocol(object)?,
+        tls: tls(object)?,
         idle_timeout: idle_timeout(object)?,
     };
     // Toxics have pages of their own.

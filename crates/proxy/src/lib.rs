@@ -11,6 +11,7 @@
 //!     upstream: "127.0.0.1:6379".parse()?,
 //!     enabled: true,
 //!     protocol: None,
+//!     tls: None,
 //!     idle_timeout: None,
 //!     toxics: Vec::new(),
 //! };

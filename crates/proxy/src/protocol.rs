@@ -84,7 +84,8 @@ impl RuleKind {
     }
 }
 
-fn read<R: DeserializeOwned>(attributes: &Map<String, Value>) -> Result<R, String> {
+/// A rule of its attributes, or what is wrong with them, and where.
+pub(crate) fn read<R: DeserializeOwned>(attributes: &Map<String, Value>) -> Result<R, String> {
     serde_path_to_error::deserialize(Value::Object(attributes.clone())).map_err(|error| {
         let (place, mistake) = (error.path().to_string(), error.inner().to_string());
         // Those that a rule finds itself, and unknown fields, have their place in their text.
@@ -131,7 +132,8 @@ impl<R> Default for Shelf<R> {
 }
 
 impl<R: DeserializeOwned> Shelf<R> {
-    fn replace(&self, kind: RuleKind, toxics: &[Arc<Live>]) {
+    /// `last` is asked when none of the toxics' rules has decided.
+    fn replace(&self, kind: RuleKind, toxics: &[Arc<Live>], last: Option<Arc<LiveRule<R>>>) {
         let mut there = self.rules.lock().expect("nobody panics with the rules in hand");
         let mut rules = Vec::new();
         for live in toxics {
@@ -151,7 +153,7 @@ impl<R: DeserializeOwned> Shelf<R> {
             };
             rules.push((live.id, live.revision, rule));
         }
-        self.book.replace(rules.iter().map(|(_, _, rule)| Arc::clone(rule)).collect());
+        self.book.replace(rules.iter().map(|(_, _, rule)| Arc::clone(rule)).chain(last).collect());
         *there = rules;
     }
 
@@ -169,16 +171,29 @@ pub(crate) struct Books {
     tls: Shelf<tls::Rule>,
     redis: Shelf<redis::Rule>,
     postgres: Shelf<postgres::Rule>,
+    /// How connections of TLS are opened while no toxic says otherwise.
+    standing: Mutex<Option<Arc<LiveRule<tls::Rule>>>>,
 }
+
+/// The name under which the proxy's own opening of TLS is told.
+const STANDING: &str = "tls";
 
 impl Books {
     /// Puts the rules among these toxics in force, and no others. Requests feel it at once.
     pub(crate) fn replace(&self, toxics: &[Arc<Live>]) {
-        self.http.replace(RuleKind::Http, toxics);
-        self.websocket.replace(RuleKind::Websocket, toxics);
-        self.tls.replace(RuleKind::Tls, toxics);
-        self.redis.replace(RuleKind::Redis, toxics);
-        self.postgres.replace(RuleKind::Postgres, toxics);
+        let standing = self.standing.lock().expect("nobody panics with the rule in hand").clone();
+        self.http.replace(RuleKind::Http, toxics, None);
+        self.websocket.replace(RuleKind::Websocket, toxics, None);
+        self.tls.replace(RuleKind::Tls, toxics, standing);
+        self.redis.replace(RuleKind::Redis, toxics, None);
+        self.postgres.replace(RuleKind::Postgres, toxics, None);
+    }
+
+    /// Opens connections of TLS in this way, or not at all, where none of these toxics says otherwise, from the next connection on.
+    pub(crate) fn open(&self, tls: Option<tls::Rule>, toxics: &[Arc<Live>]) {
+        let rule = tls.map(|tls| Arc::new(LiveRule::new(STANDING, tls, 0)));
+        *self.standing.lock().expect("nobody panics with the rule in hand") = rule;
+        self.replace(toxics);
     }
 
     /// Requests that the rule with this id has hit; `None` where it is no rule.

@@ -13,6 +13,7 @@ use crate::address::{Address, Network};
 use crate::inlet::Inlet;
 use crate::protocol::Protocol;
 use crate::refusal::Refusal;
+use crate::tls;
 use crate::toxic::{Live, Stream, Toxic};
 use crate::traffic::{Surroundings, Traffic};
 use crate::worker::Place;
@@ -30,6 +31,9 @@ pub struct Plan {
     pub enabled: bool,
     /// What its connections speak; `None`: bytes, until there is a rule of a protocol among its toxics.
     pub protocol: Option<Protocol>,
+    /// How its connections of TLS are opened, so that rules of its protocol see what is said inside; `None`: they pass as
+    /// they are, unless a toxic opens them.
+    pub tls: Option<tls::Rule>,
     /// How long a session of datagrams lives without one; `None`: a minute. Connections have none.
     pub idle_timeout: Option<Duration>,
     /// Its toxics, in their order.
@@ -44,6 +48,7 @@ impl Plan {
     pub(crate) fn check(&self) -> Result<(), Refusal> {
         same_network(&self.listen, &self.upstream)?;
         of_network(self.listen.network(), self.protocol, self.idle_timeout)?;
+        opens(self.tls.as_ref(), self.protocol)?;
         self.toxics.iter().try_for_each(|toxic| toxic.kind.fits(self.listen.network()))
     }
 }
@@ -107,6 +112,19 @@ pub(crate) fn of_network(
     Err(Refusal::BadBody(text.to_owned()))
 }
 
+/// Whether TLS can be opened in that way, for a protocol inside.
+///
+/// # Errors
+/// It cannot, or nobody would look inside.
+pub(crate) fn opens(tls: Option<&tls::Rule>, protocol: Option<Protocol>) -> Result<(), Refusal> {
+    let Some(tls) = tls else { return Ok(()) };
+    if protocol.is_none() {
+        let text = "tls: nothing looks inside of what is opened; set `protocol` to http, redis or postgres";
+        return Err(Refusal::BadBody(text.to_owned()));
+    }
+    tls.stands().map_err(|mistake| Refusal::BadBody(mistake.to_string()))
+}
+
 /// A proxy, as the API shows it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct View {
@@ -121,6 +139,9 @@ pub struct View {
     /// What its connections speak, where that was said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protocol: Option<Protocol>,
+    /// How its connections of TLS are opened, where that was said. No key is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<tls::rule::Attributes>,
     /// Milliseconds that a session of datagrams lives without one, where that was said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idle_timeout: Option<u64>,
@@ -135,7 +156,8 @@ pub(crate) struct Proxy {
     /// As it was asked for, and with the port that was found.
     pub(crate) listen: Address,
     pub(crate) upstream: Address,
-    protocol: Option<Protocol>,
+    pub(crate) protocol: Option<Protocol>,
+    tls: Option<tls::Rule>,
     idle_timeout: Option<Duration>,
     pub(crate) toxics: Vec<Arc<Live>>,
     inlet: Option<Inlet>,
@@ -153,12 +175,14 @@ impl Proxy {
             listen: plan.listen.clone(),
             upstream: plan.upstream.clone(),
             protocol: plan.protocol,
+            tls: None,
             idle_timeout: None,
             toxics: Vec::new(),
             inlet: None,
             beside: None,
             home,
         };
+        proxy.open_tls(plan.tls.clone());
         if let Some(idle) = plan.idle_timeout {
             proxy.idle(idle);
         }
@@ -236,6 +260,12 @@ impl Proxy {
         self.traffic.speak(protocol);
     }
 
+    /// How its next connections of TLS are opened, if they are.
+    pub(crate) fn open_tls(&mut self, tls: Option<tls::Rule>) {
+        self.tls.clone_from(&tls);
+        self.traffic.open_tls(tls);
+    }
+
     /// How long its sessions live without a datagram.
     pub(crate) fn idle(&mut self, idle: Duration) {
         self.idle_timeout = Some(idle);
@@ -265,6 +295,7 @@ impl Proxy {
             upstream: self.upstream.to_string(),
             enabled: self.is_enabled(),
             protocol: self.protocol,
+            tls: self.tls.as_ref().map(|tls| tls.written().clone()),
             idle_timeout: self.idle_timeout.map(|idle| idle.as_millis() as u64),
             toxics: self.toxic_views(),
         }

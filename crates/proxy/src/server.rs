@@ -15,8 +15,9 @@ use crate::address::Address;
 use crate::event::{Event, Events, What};
 use crate::groups::{Counts, Side};
 use crate::protocol::Protocol;
-use crate::proxy::{Plan, Proxy, View, elsewhere, of_network, same_network};
+use crate::proxy::{Plan, Proxy, View, elsewhere, of_network, opens, same_network};
 use crate::refusal::Refusal;
+use crate::tls;
 use crate::traffic::Surroundings;
 use crate::worker::{Place, Worker};
 
@@ -79,6 +80,8 @@ pub struct Change {
     pub enabled: Option<bool>,
     /// What its next connections speak.
     pub protocol: Option<Protocol>,
+    /// How its next connections of TLS are opened.
+    pub tls: Option<tls::Rule>,
     /// How long its sessions of datagrams live without one.
     pub idle_timeout: Option<Duration>,
 }
@@ -215,6 +218,7 @@ impl Server {
             // The port stays open; a new proxy at the same place could not have it before the old one is gone.
             there.steer(plan.upstream.clone());
             there.speak(plan.protocol);
+            there.open_tls(plan.tls.clone());
             self.set_toxics(there, &plan.toxics)?;
             if plan.enabled {
                 there.enable(&resolved, &self.0.places)?;
@@ -249,6 +253,7 @@ impl Server {
         same_network(&listen, upstream)?;
         elsewhere(&listen, &resolved, upstream)?;
         of_network(listen.network(), change.protocol, change.idle_timeout)?;
+        opens(change.tls.as_ref(), change.protocol.or(proxy.protocol))?;
         if listen.network() != proxy.network() {
             let text = "a proxy stays with connections or with datagrams: make another one, or populate";
             return Err(Refusal::BadBody(text.to_owned()));
@@ -278,6 +283,9 @@ impl Server {
         }
         if change.protocol.is_some() {
             proxy.speak(change.protocol);
+        }
+        if change.tls.is_some() {
+            proxy.open_tls(change.tls.clone());
         }
         if let Some(idle) = change.idle_timeout {
             proxy.idle(idle);

@@ -12,6 +12,7 @@ use crate::event::{Events, What};
 use crate::groups::{Counts, Side};
 use crate::layer::{Layer, Way};
 use crate::protocol::{self, Books, Protocol};
+use crate::tls;
 use crate::toxic::Live;
 use crate::udp;
 
@@ -132,6 +133,11 @@ impl Traffic {
     /// What the next connections speak; `None`: what the first rule says.
     pub(crate) fn speak(&self, protocol: Option<Protocol>) {
         *self.protocol.write().expect("nobody panics with the protocol in hand") = protocol;
+    }
+
+    /// How the next connections of TLS are opened while no toxic says otherwise.
+    pub(crate) fn open_tls(&self, tls: Option<tls::Rule>) {
+        self.books.open(tls, &self.toxics());
     }
 
     /// What looks into a new connection, where anything does.

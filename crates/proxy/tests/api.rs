@@ -348,3 +348,48 @@ fn a_change_that_nobody_makes_is_answered_with_a_warning() {
     assert_eq!(warnings("/proxies/p", json!({"toxics": [{"type": "latency"}]})).len(), 1);
     assert!(warnings("/proxies/p", json!({"toxics": []})).is_empty());
 }
+
+// F18: how connections are opened stands at the proxy; what breaks them is a toxic.
+#[test]
+fn how_tls_is_opened_is_said_of_the_proxy_and_faults_are_not() {
+    let rig = Rig::new();
+    let make = |protocol: Option<&str>, tls: &Value| {
+        let mut plan = json!({"name": "p", "upstream": "127.0.0.1:9", "tls": tls});
+        if let Some(protocol) = protocol {
+            plan["protocol"] = protocol.into();
+        }
+        rig.call("POST", "/proxies", &plan)
+    };
+    let opens = json!({"certificate": "none", "upstream": "plain"});
+    for (protocol, change, expected) in [
+        (None, json!({}), "tls: nothing looks inside of what is opened; set `protocol` to http"),
+        (
+            Some("http"),
+            json!({"certificate": "expired"}),
+            "tls.certificate: it is a fault; a toxic of the type",
+        ),
+        (Some("http"), json!({"delay": 5}), "tls.delay: it is a fault"),
+        (Some("http"), json!({"percent": 5}), "tls.percent: it is a fault"),
+        (
+            Some("http"),
+            json!({"certificate": null, "upstream": null, "refuse": "close"}),
+            "tls.refuse: it is a fault",
+        ),
+        (Some("http"), json!({"upstream": null}), "tls: upstream: nobody said how it goes on to the server"),
+        (Some("http"), json!({"nonsense": 1}), "tls: unknown field `nonsense`"),
+        (Some("http"), json!({"sni": 5}), "tls: attribute sni: "),
+    ] {
+        let mut tls = opens.clone();
+        tls.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        let (status, said) = make(protocol, &tls);
+        let said = said["error"].as_str().unwrap();
+        assert!(status == 400 && said.contains(expected), "{status} {said}");
+    }
+    let (status, made) = make(Some("redis"), &opens);
+    assert_eq!((status, &made["tls"]["certificate"]), (201, &json!("none")), "{made}");
+    let other = json!({"tls": {"certificate": "none", "upstream": {"tls": {"insecure": true}}}});
+    let (status, changed) = rig.call("PATCH", "/proxies/p", &other);
+    assert_eq!((status, &changed["tls"]["upstream"]["tls"]["insecure"]), (200, &json!(true)), "{changed}");
+    rig.named("bytes", "127.0.0.1:9".parse().unwrap());
+    assert_eq!(rig.call("PATCH", "/proxies/bytes", &other).0, 400);
+}

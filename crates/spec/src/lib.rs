@@ -19,6 +19,7 @@ pub mod load;
 pub mod mistake;
 mod node;
 mod notes;
+pub mod opening;
 mod plan;
 pub mod policy;
 pub mod render;

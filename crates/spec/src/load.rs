@@ -1,7 +1,5 @@
 //! A load by itself: a profile in a file, or a pattern on the command line.
 
-use std::sync::Arc;
-
 use squall_model::load::{Load, Pattern};
 
 use crate::document::load::LoadDocument;
@@ -18,7 +16,7 @@ pub fn profile(name: &str, text: &str) -> Result<Load, Mistakes> {
     let read = yaml::parse(text, &mut notes)
         .and_then(|node| LoadDocument::read(&node, &mut notes))
         .and_then(|document| load::of_profile(&document, &source, &mut notes));
-    finish(read, source, notes)
+    notes.finish(read, source)
 }
 
 /// Reads a pattern as it stands in a file: `ramp: { to: 50/s, over: 30s }`.
@@ -26,15 +24,5 @@ pub fn pattern(name: &str, text: &str) -> Result<Pattern, Mistakes> {
     let source = Source { name: name.to_owned(), text: text.to_owned() };
     let mut notes = Notes::new(text);
     let read = load::of_text(text, &mut notes);
-    finish(read, source, notes)
-}
-
-fn finish<T>(read: Option<T>, source: Source, notes: Notes<'_>) -> Result<T, Mistakes> {
-    let mut mistakes = Mistakes::default();
-    let list = notes.mistakes;
-    mistakes.add(&Arc::new(source), list);
-    match read {
-        Some(read) if mistakes.is_empty() => Ok(read),
-        _ => Err(mistakes),
-    }
+    notes.finish(read, source)
 }

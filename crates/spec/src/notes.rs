@@ -1,7 +1,9 @@
 //! What is noted while a document is read: mistakes and lints. Reading goes on after each.
 
+use std::sync::Arc;
+
 use crate::code::Code;
-use crate::mistake::{At, Mistake, Place};
+use crate::mistake::{At, Mistake, Mistakes, Place, Source};
 
 #[derive(Debug)]
 pub(crate) struct Notes<'a> {
@@ -23,6 +25,16 @@ impl<'a> Notes<'a> {
 
     pub(crate) fn lint(&mut self, lint: Mistake) {
         self.lints.push(lint);
+    }
+
+    /// What was read of a text by itself, unless something was wrong with it.
+    pub(crate) fn finish<T>(self, read: Option<T>, source: Source) -> Result<T, Mistakes> {
+        let mut mistakes = Mistakes::default();
+        mistakes.add(&Arc::new(source), self.mistakes);
+        match read {
+            Some(read) if mistakes.is_empty() => Ok(read),
+            _ => Err(mistakes),
+        }
     }
 
     /// A mistake whose help is the nearest known word, or all of them when none is near.

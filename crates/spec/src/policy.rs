@@ -77,7 +77,8 @@ pub enum HostFaults {
 #[error("{message}")]
 pub struct Refusal {
     /// Which rule, in a word: `locked`, `unconfirmed`, `max-percent`, `max-faults`, `max-duration`, `max-load-rate`,
-    /// `max-load-in-flight`, `max-load-total`, `services`, `host-faults`, `missing-variable`.
+    /// `max-load-in-flight`, `max-load-total`, `services`, `host-faults`, `missing-variable`,
+    /// `unreadable-file`.
     pub rule: &'static str,
     /// What is against it.
     pub message: String,

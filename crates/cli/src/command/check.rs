@@ -80,7 +80,7 @@ impl Check {
     fn tell(&self, planned: &Planned, settings: &Settings, printer: &mut Printer) -> Result<Exit, Failure> {
         let examined = experiment::examine(&planned.plan, settings)?;
         let mut refusals = self.permission.refusals(&planned.plan, settings)?;
-        refusals.extend(experiment::missing_variables(&planned.plan, settings)?);
+        refusals.extend(experiment::missing(&planned.plan, settings)?);
         printer.block(&text::plan(&planned.plan, &examined));
         printer.lints(&planned.lints);
         let mut exit = Exit::Held;
@@ -109,7 +109,7 @@ impl Check {
     ) -> Result<(serde_json::Value, Exit), Failure> {
         let examined = experiment::examine(&planned.plan, settings)?;
         let mut refusals = self.permission.refusals(&planned.plan, settings)?;
-        refusals.extend(experiment::missing_variables(&planned.plan, settings)?);
+        refusals.extend(experiment::missing(&planned.plan, settings)?);
         let is_refused = refusals.iter().any(|refusal| refusal.rule != "unconfirmed")
             || examined.iter().any(|one| !one.obstacles.is_empty());
         let exit = if is_refused { Exit::Refused } else { Exit::Held };

@@ -1,5 +1,6 @@
 //! `squall proxy`: only the proxy, with Toxiproxy's API.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,6 +9,8 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use serde_json::Value;
+use squall_engine::filling::Filling;
 use squall_engine::reason::reason;
 use squall_host::redirect::{self, Redirect};
 use squall_model::unit::Span;
@@ -48,6 +51,10 @@ pub(crate) struct Proxy {
     #[arg(long, value_name = "PROTOCOL", requires = "to", hide_possible_values = true,
           value_parser = ["http", "redis", "postgres"])]
     protocol: Option<String>,
+    /// Open connections of TLS and look inside, as `proxy: { tls: ... }` of a target says it: `{}`, or
+    /// `{ authority: { certificate: /ca.pem, key: /ca.key }, upstream: { tls: { roots: /ca.pem } } }`
+    #[arg(long, value_name = "HOW", requires = "protocol")]
+    tls: Option<String>,
     /// How long a session of datagrams lives without one; a minute where nothing is said
     #[arg(long, value_name = "TIME", requires = "to")]
     idle_timeout: Option<Span>,
@@ -141,10 +148,13 @@ impl Proxy {
         if let Some(protocol) = &self.protocol {
             proxy["protocol"] = protocol.as_str().into();
         }
+        if let Some(tls) = &self.tls {
+            proxy["tls"] = opening(tls)?;
+        }
         if let Some(idle) = self.idle_timeout {
             proxy["idle_timeout"] = (idle.as_millis() as u64).into();
         }
-        let text = serde_json::Value::Array(vec![proxy]).to_string();
+        let text = Value::Array(vec![proxy]).to_string();
         let read = squall_proxy::plans(text.as_bytes()).map_err(|refusal| {
             let what =
                 if let Refusal::At { refusal, .. } = refusal { refusal.of_file() } else { refusal.of_file() };
@@ -168,6 +178,19 @@ fn of_api(text: &str) -> Result<Address, String> {
         Ok(_) => Err("the API listens at HOST:PORT".to_owned()),
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// How connections of TLS are opened, with its files read.
+fn opening(text: &str) -> Result<Value, Failure> {
+    let opening = squall_spec::opening::read("--tls", text);
+    let opening = opening.map_err(|mistakes| Failure { exit: Exit::Usage, ..mistakes.into() })?;
+    let mut opening = Value::Object(opening);
+    // Nothing but files stands in it.
+    let filling = Filling::new(PathBuf::new(), PathBuf::new(), BTreeMap::new());
+    filling
+        .fill_json(&mut opening)
+        .map_err(|error| Failure::file(format!("--tls: could not {}", reason(&error))))?;
+    Ok(opening)
 }
 
 /// Reads the config file; all of it is checked before anything is made.

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use serde_json::Value;
 use squall_host::clock;
-use squall_model::template::Template;
 use squall_model::traffic::{Protocol, Toxic};
 use squall_model::undo::Undo;
 use squall_model::unit::Percent;
@@ -60,23 +59,10 @@ pub(crate) fn with_files(toxic: &Toxic, filling: &Filling) -> Result<(Toxic, Str
     let mut toxic = toxic.clone();
     if toxic.kind == Protocol::Tls.name() {
         for value in toxic.attributes.values_mut() {
-            fill(value, filling)?;
+            filling.fill_json(value).map_err(|error| reason(&error))?;
         }
     }
     Ok((toxic, shown))
-}
-
-fn fill(value: &mut Value, filling: &Filling) -> Result<(), Refusal> {
-    match value {
-        Value::String(text) => {
-            let template = Template(std::mem::take(text));
-            *text = filling.fill(&template).map_err(|error| reason(&error))?;
-        }
-        Value::Array(values) => values.iter_mut().try_for_each(|value| fill(value, filling))?,
-        Value::Object(values) => values.values_mut().try_for_each(|value| fill(value, filling))?,
-        _ => {}
-    }
-    Ok(())
 }
 
 /// A fault on traffic has an effect once it has hit something: the proxy counts.

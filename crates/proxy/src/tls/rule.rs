@@ -201,6 +201,38 @@ impl From<Rule> for Attributes {
 }
 
 impl Rule {
+    /// Whether it can stand at a proxy for good: it opens connections, all of those to its names, and breaks nothing.
+    ///
+    /// # Errors
+    /// What it does besides, or that it opens none.
+    pub(crate) fn stands(&self) -> Result<(), Mistake> {
+        let Attributes { percent, first, every, delay, refuse, certificate, .. } = &self.written;
+        let is_flawed = certificate.is_some_and(|flaw| flaw != Flaw::None);
+        let strays = [
+            ("percent", percent.is_some()),
+            ("first", first.is_some()),
+            ("every", every.is_some()),
+            ("delay", delay.is_some()),
+            ("refuse", refuse.is_some()),
+            ("certificate", is_flawed),
+        ];
+        if let Some((stray, _)) = strays.into_iter().find(|(_, is_there)| *is_there) {
+            let hint =
+                "a toxic of the type `tls` does that; here stands how connections are opened while none does";
+            return Err(Mistake::at(format!("tls.{stray}"), "it is a fault", hint));
+        }
+        if self.opens.is_none() {
+            let hint = "set `certificate` to `none`, or an `identity`, and `upstream`";
+            return Err(Mistake::at("tls", "it opens nothing", hint));
+        }
+        Ok(())
+    }
+
+    /// As it was written.
+    pub(crate) fn written(&self) -> &Attributes {
+        &self.written
+    }
+
     /// Whether connections to this name are meant.
     pub(crate) fn matches(&self, name: Option<&str>) -> bool {
         self.names.is_empty()
@@ -213,6 +245,10 @@ fn opens(written: &Attributes) -> Result<Option<Opens>, Mistake> {
         (Some(_), Some(_)) => {
             let hint = "`certificate` makes one, `identity` is one; set one of them";
             return Err(Mistake::at("identity", "it cannot go together with `certificate`", hint));
+        }
+        (Some(_), None) if written.authority.is_some() => {
+            let hint = "an authority signs certificates that are made, and `identity` is one already";
+            return Err(Mistake::at("authority", "it cannot go together with `identity`", hint));
         }
         (Some(pem), None) => Shows::Given(certificate::given(pem, "identity")?),
         (None, Some(flaw)) => Shows::Made(Arc::new(match &written.authority {
@@ -298,6 +334,10 @@ mod tests {
             (
                 r#"{"certificate": "none", "refuse": "close", "upstream": "plain"}"#,
                 "refuse: it cannot go together with `certificate`",
+            ),
+            (
+                r#"{"identity": {"certificate": "x", "key": "y"}, "authority": {"certificate": "x", "key": "y"}}"#,
+                "authority: it cannot go together with `identity`",
             ),
             (r#"{"certificate": "broken", "upstream": "plain"}"#, "unknown variant `broken`"),
         ] {

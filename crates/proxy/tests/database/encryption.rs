@@ -117,3 +117,34 @@ fn commands_under_tls_are_seen_by_rules_for_redis() {
     assert!(out.starts_with("LOADING"), "{out}{err}");
     assert_eq!(proxied.hits().last().unwrap(), "GET cart: answered LOADING");
 }
+
+// F17: said once of the proxy, TLS is opened for good. A wrong certificate is a toxic, and goes with it.
+#[test]
+fn a_proxy_opens_tls_by_itself_and_a_wrong_certificate_is_a_toxic() {
+    let authority = Authority::new();
+    let (certificate, key) = authority.certify("localhost");
+    let server = PostgresServer::with_tls(&certificate, &key);
+    let proxied = Proxied::to(&server.address(), "postgres");
+    let onward = json!({"tls": {"roots": authority.pem["certificate"]}});
+    let tls = json!({"certificate": "none", "authority": authority.pem, "upstream": onward});
+    let (status, view) = proxied.api("PATCH", "/proxies/p", &json!({"tls": tls}));
+    let view = view.to_string();
+    assert!(status == 200 && view.contains("BEGIN CERTIFICATE") && !view.contains("PRIVATE KEY"), "{view}");
+    let statements = ["SELECT 'conflict'", "SELECT 'well'", IS_ENCRYPTED];
+    let is_opened = |proxied: &Proxied| {
+        let (out, err) = authority.psql(proxied, "verify-full", &statements);
+        assert!(out == "well\nt\n" && err.contains("40001"), "{out}{err}");
+    };
+    proxied.toxics(&[("postgres", CONFLICT)]);
+    is_opened(&proxied);
+    let expired = authority.rule("expired", &onward);
+    proxied.toxics(&[("postgres", CONFLICT), ("tls", &expired)]);
+    let (out, err) = authority.psql(&proxied, "verify-full", &statements);
+    assert!(out.is_empty() && err.contains("certificate"), "{out}{err}");
+    // Toxics come and go, and all of them at once.
+    proxied.toxics(&[("postgres", CONFLICT)]);
+    is_opened(&proxied);
+    assert_eq!(proxied.api("POST", "/reset", &Value::Null).0, 204);
+    proxied.toxics(&[("postgres", CONFLICT)]);
+    is_opened(&proxied);
+}

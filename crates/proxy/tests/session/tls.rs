@@ -4,9 +4,9 @@ use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::crypto::ring;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::Acceptor;
 use rustls::{
     AlertDescription, ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection,
@@ -16,37 +16,25 @@ use squall_proxy::http::Options;
 use squall_proxy::layer::{Act, Way};
 use squall_proxy::{http, tls};
 
+use crate::authority::Authority;
 use crate::wire::{Wire, book, chunks, sizes};
 
-/// An authority in PEM, and as roots.
-struct Authority {
-    certificate: String,
-    key: String,
-    der: CertificateDer<'static>,
-}
-
 impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.self_signed(&key).unwrap();
-        Self { certificate: certificate.pem(), key: key.serialize_pem(), der: certificate.der().clone() }
+    fn certificate(&self) -> &str {
+        self.pem["certificate"].as_str().unwrap()
     }
 
     fn roots(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
-        roots.add(self.der.clone()).unwrap();
+        roots.add(CertificateDer::from_pem_slice(self.certificate().as_bytes()).unwrap()).unwrap();
         roots
     }
 
     /// A server for `shop.test` that knows these protocols.
     fn server(&self, protocols: &[&str]) -> ServerConnection {
-        let issuer = Issuer::from_ca_cert_der(&self.der, KeyPair::from_pem(&self.key).unwrap()).unwrap();
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec!["shop.test".to_owned()]).unwrap();
-        let chain = vec![params.signed_by(&key, &issuer).unwrap().der().clone()];
-        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let (certificate, key) = self.certify("shop.test");
+        let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
@@ -70,12 +58,9 @@ impl Authority {
 
     /// A proxy that clients of this authority trust, and that trusts servers of that one.
     fn between(&self, server: &Self) -> Wire {
-        let rule = json!({
-            "certificate": "none", "authority": {"certificate": self.certificate, "key": self.key},
-            "upstream": {"tls": {"roots": server.certificate}},
-        });
+        let rule = self.rule("none", &json!({"tls": {"roots": server.certificate()}}));
         let inner = http::session(book(&[]), Options::default());
-        Wire::new(tls::session(book(&[&rule.to_string()]), inner))
+        Wire::new(tls::session(book(&[&rule]), inner))
     }
 }
 

@@ -21,19 +21,29 @@ document! {
         refuse: optional At<Refuse>,
         /// The client sees this certificate in place of the service's: `expired`, `not-yet-valid`, `wrong-host`, `self-signed`, `unknown-issuer`, or one that is right (`none`), so that faults on `http` see what is said.
         certificate: optional At<Certificate>,
-        /// Who signs that certificate. An authority that nobody knows where nothing is said. With `certificate`.
-        authority: optional At<AuthorityDocument>,
-        /// How it goes on to the service. Over TLS, whatever certificate the service has, where nothing is said. With `certificate`.
+        /// How the connection is opened for that, unless the `proxy` of the service says so.
+        opening: flatten OpeningDocument,
+    }
+}
+
+document! {
+    /// How connections of TLS are opened, so that faults on `http`, `redis` or `postgres` see what is said inside.
+    struct OpeningDocument {
+        /// Who signs the certificate that clients see, made for the name that each asks for. An authority that nobody knows where nothing is said.
+        authority: optional At<PairDocument>,
+        /// The certificate that clients see, with its chain, in place of one that is made.
+        identity: optional At<PairDocument>,
+        /// How it goes on to the service. Over TLS, whatever certificate the service has, where nothing is said.
         upstream: optional At<OnwardDocument>,
     }
 }
 
 document! {
     /// A certificate and its key, in files (PEM).
-    struct AuthorityDocument {
+    struct PairDocument {
         /// The file with the certificate.
         certificate: required At<String>,
-        /// The file with its key. It is read when the fault is injected, and shown nowhere.
+        /// The file with its key. It is read when it is needed, and shown nowhere.
         key: required At<String>,
     }
 }
@@ -56,7 +66,7 @@ document! {
 document! {
     /// TLS to the service.
     struct OnwardTlsDocument {
-        /// The name of the service. The one that the client asked for where nothing is said.
+        /// The name of the service. The one that the client asked for, else `localhost`, where nothing is said.
         name: optional At<String>,
         /// A file with the authorities to trust (PEM). Every certificate is taken where nothing is said.
         roots: optional At<String>,

@@ -5,6 +5,7 @@ use squall_model::unit::{Bytes, Percent, Span};
 
 use crate::document::nth::NthDocument;
 use crate::document::spread::SpreadDocument;
+use crate::document::tls::OpeningDocument;
 use crate::mistake::At;
 use crate::shape::document;
 use crate::word::{CutPoint, Disconnect, Drop, Flag, Stream, Texts};
@@ -18,6 +19,8 @@ document! {
         upstream: optional At<String>,
         /// What it reads the traffic as: `tcp`, `udp`, `http`, `websocket`, `redis` or `postgres`. As bytes (`tcp`) where nothing is said. Datagrams pass only with `udp`.
         protocol: optional At<Protocol>,
+        /// The service speaks TLS, or its clients do: connections are opened for the whole run, so that faults of its `protocol` reach what is said inside, and faults on `tls` need only say what is wrong.
+        tls: optional At<OpeningDocument>,
         /// `true`: new connections of this machine to `upstream` go through the proxy, and no client need be told. Needs nftables and CAP_NET_ADMIN.
         transparent: optional At<Flag>,
         /// A proxy that runs already, squall's or Toxiproxy: the address of its API, `http://127.0.0.1:8474`.

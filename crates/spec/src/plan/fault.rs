@@ -3,6 +3,7 @@
 use squall_model::fault::Fault;
 use squall_model::plan::{Condition, PlannedFault};
 use squall_model::target::{Find, Service};
+use squall_model::traffic::Via;
 use squall_model::unit::{Percent, Span};
 
 use crate::code::Code;
@@ -77,7 +78,8 @@ pub(crate) fn fault(
     let when = written.when.as_ref().map(|when| condition(when, around, notes));
     let inject = written.inject.as_ref()?;
     let percent = share(written, inject, notes);
-    let fault = parameter::fault(&inject.value, windows.as_deref(), percent.unwrap_or(ALL), notes);
+    let via = via(written, around);
+    let fault = parameter::fault(&inject.value, windows.as_deref(), percent.unwrap_or(ALL), via, notes);
     let on = place(name, written, inject, around, notes);
     percent?;
     let fault = fault?;
@@ -97,6 +99,12 @@ pub(crate) fn fault(
 }
 
 const ALL: Percent = Percent(100.0);
+
+/// The proxy in front of the service that the fault names, where there is one.
+fn via<'a>(written: &FaultDocument, around: &Around<'a>) -> Option<&'a Via> {
+    let service = &written.on.as_ref()?.value.0.as_ref()?.service;
+    around.target?.target.services.get(&service.value)?.proxy.as_ref()
+}
 
 /// The share of the traffic that is hit, or `None` with a mistake noted.
 fn share(written: &FaultDocument, inject: &At<InjectDocument>, notes: &mut Notes<'_>) -> Option<Percent> {

@@ -3,6 +3,7 @@
 use squall_model::fault::{Amount, Fault};
 use squall_model::plan::Window;
 use squall_model::template::Template;
+use squall_model::traffic::Via;
 use squall_model::unit::{Percent, Span};
 
 use crate::code::Code;
@@ -16,11 +17,12 @@ use crate::plan::{text, traffic};
 const COMMAND_TIMEOUT: Span = Span::seconds(10);
 
 /// The fault, or `None` with a mistake noted. `windows` are those that it will be on in, `percent` is the share of the
-/// traffic.
+/// traffic, and `via` the proxy that it passes.
 pub(crate) fn fault(
     inject: &InjectDocument,
     windows: Option<&[Window]>,
     percent: Percent,
+    via: Option<&Via>,
     notes: &mut Notes<'_>,
 ) -> Option<Fault> {
     let shortest = windows
@@ -115,7 +117,10 @@ pub(crate) fn fault(
         InjectDocument::Postgres(postgres) => {
             traffic::postgres(&postgres.value, postgres.place, percent, notes)?
         }
-        InjectDocument::Tls(tls) => traffic::tls(&tls.value, tls.place, percent, notes)?,
+        InjectDocument::Tls(tls) => {
+            let standing = via.and_then(|via| via.tls.as_ref());
+            traffic::tls(&tls.value, tls.place, percent, standing, notes)?
+        }
         InjectDocument::Redis(redis) => traffic::redis(&redis.value, redis.place, percent, notes)?,
         InjectDocument::Command(command) => command_fault(command, notes)?,
     })

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Map, Value};
 use squall_model::measure::{HttpFact, HttpProbe, HttpRequest, Probe};
 use squall_model::target::{Control, Find, Service, Start};
 use squall_model::template::{Reference, Template};
@@ -9,10 +10,11 @@ use squall_model::traffic::{Protocol, Via};
 use squall_model::unit::Unit;
 
 use crate::code::Code;
+use crate::document::tls::OpeningDocument;
 use crate::document::traffic::ProxyDocument;
 use crate::mistake::{At, Mistake, Place};
 use crate::notes::Notes;
-use crate::plan::text;
+use crate::plan::{text, traffic};
 use crate::word::Flag;
 
 /// A proxy, and the service that is started for it.
@@ -30,12 +32,13 @@ pub(crate) fn proxy(
     names: &[String],
     notes: &mut Notes<'_>,
 ) -> Option<Planned> {
-    let ProxyDocument { listen, upstream, protocol, transparent, api, name: named } = &written.value;
+    let ProxyDocument { listen, upstream, protocol, tls, transparent, api, name: named } = &written.value;
     if let Some(api) = api {
         let strays = [
             ("listen", listen.as_ref().map(|at| at.place)),
             ("upstream", upstream.as_ref().map(|at| at.place)),
             ("protocol", protocol.as_ref().map(|at| at.place)),
+            ("tls", tls.as_ref().map(|at| at.place)),
             ("transparent", transparent.as_ref().map(|at| at.place)),
         ];
         stray(&strays, "`api` names a proxy that knows it already", notes)?;
@@ -43,7 +46,7 @@ pub(crate) fn proxy(
             .as_ref()
             .map_or(Some(name), |named| text::name(named, "a proxy", notes).then_some(named.value.as_str()));
         return Some(Planned {
-            via: Via { api: text::url(api, &[], notes)?, name: name?.to_owned(), redirect: None },
+            via: Via { api: text::url(api, &[], notes)?, name: name?.to_owned(), redirect: None, tls: None },
             service: None,
         });
     }
@@ -66,6 +69,10 @@ pub(crate) fn proxy(
         let listen = listen.as_ref().map(|at| at.place);
         stray(&[("listen", listen)], "nobody need know where a `transparent` proxy listens", notes)?;
     }
+    let standing = match tls {
+        Some(tls) => Some(opening(tls, protocol, notes)?),
+        None => None,
+    };
     let own = format!("{name}-proxy");
     if names.contains(&own) {
         let message = format!("there is a service `{own}` already, and the proxy of `{name}` is named so");
@@ -85,8 +92,15 @@ pub(crate) fn proxy(
     let api = format!("http://{address}");
     let mut words = vec!["{squall}", "proxy", "--listen", &address, "--name", name];
     words.extend(["--from", &listen.0, "--to", &upstream.0]);
-    if !matches!(protocol, Protocol::Tcp | Protocol::Udp) {
-        words.extend(["--protocol", protocol.name()]);
+    match protocol {
+        Protocol::Tcp | Protocol::Udp => {}
+        // It begins as HTTP.
+        Protocol::Websocket => words.extend(["--protocol", Protocol::Http.name()]),
+        _ => words.extend(["--protocol", protocol.name()]),
+    }
+    let opened = tls.as_ref().map(|tls| traffic::as_written(&tls.value).to_string());
+    if let Some(opened) = &opened {
+        words.extend(["--tls", opened]);
     }
     if is_transparent {
         words.push("--transparent");
@@ -101,8 +115,31 @@ pub(crate) fn proxy(
     };
     // As `squall proxy` names it.
     let redirect = is_transparent.then(|| Template(format!("squall-{{port:{own}}}")));
-    let via = Via { api: Template(api), name: name.to_owned(), redirect };
+    let via = Via { api: Template(api), name: name.to_owned(), redirect, tls: standing };
     Some(Planned { via, service: Some(service) })
+}
+
+/// How TLS is opened for the whole run, in the words of the proxy's API.
+fn opening(
+    written: &At<OpeningDocument>,
+    protocol: Protocol,
+    notes: &mut Notes<'_>,
+) -> Option<Map<String, Value>> {
+    match protocol {
+        Protocol::Udp => {
+            stray(&[("tls", Some(written.place))], "datagrams have no TLS that could be opened", notes)?;
+        }
+        Protocol::Tcp => {
+            let message = "nothing looks inside of what `tls` opens";
+            let mistake = Mistake::new(Code::MissingKey, message, written.place, "needs `protocol`");
+            notes.mistake(
+                mistake.help("add `protocol: http`, `redis` or `postgres`; for bytes leave `tls` out"),
+            );
+            return None;
+        }
+        _ => {}
+    }
+    traffic::standing(&written.value, notes)
 }
 
 /// Where the service itself listens, as far as the target says so.

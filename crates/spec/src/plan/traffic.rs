@@ -29,7 +29,7 @@ pub(crate) use http::http;
 pub(crate) use postgres::postgres;
 pub(crate) use redis::redis;
 pub(crate) use tcp::tcp;
-pub(crate) use tls::tls;
+pub(crate) use tls::{as_written, standing, tls};
 pub(crate) use udp::udp;
 pub(crate) use websocket::websocket;
 
