@@ -7,6 +7,7 @@
 /// They are no struct of their own: serde cannot put one into another that names its fields when there is an unknown one.
 macro_rules! attributes {
     (
+        $(#[$more:meta])*
         which { $($which:tt)* }
         $(#[doc = $delay:literal])+
         delay;
@@ -15,19 +16,26 @@ macro_rules! attributes {
         /// A rule as it is written, in JSON.
         #[derive(Clone, Debug, Default, serde::Deserialize)]
         #[serde(default, deny_unknown_fields)]
+        $(#[$more])*
         pub struct Attributes {
             $($which)*
             /// Which share of those that match is hit, in percent: above 0, at most 100. All where nothing is said.
+            #[serde(skip_serializing_if = "Option::is_none")]
             pub percent: Option<f64>,
             /// Only so many of those that match, the first ones from when the rule is made.
+            #[serde(skip_serializing_if = "Option::is_none")]
             pub first: Option<u64>,
             /// Only every n-th of those that match.
+            #[serde(skip_serializing_if = "Option::is_none")]
             pub every: Option<u64>,
             $(#[doc = $delay])+
+            #[serde(skip_serializing_if = "Option::is_none")]
             pub delay: Option<u64>,
             /// Milliseconds by which the delay is shorter or longer.
+            #[serde(skip_serializing_if = "Option::is_none")]
             pub jitter: Option<u64>,
             /// How the jitter is spread: `uniform`, `normal` or `pareto`, as of the toxic `latency`; evenly where nothing is said.
+            #[serde(skip_serializing_if = "Option::is_none")]
             pub distribution: Option<crate::toxic::Shape>,
             $($what)*
         }

@@ -370,6 +370,7 @@ fn how_tls_is_opened_is_said_of_the_proxy_and_faults_are_not() {
         ),
         (Some("http"), json!({"delay": 5}), "tls.delay: it is a fault"),
         (Some("http"), json!({"percent": 5}), "tls.percent: it is a fault"),
+        (Some("http"), json!({"jitter": 5}), "tls.jitter: it is a fault"),
         (
             Some("http"),
             json!({"certificate": null, "upstream": null, "refuse": "close"}),

@@ -9,52 +9,39 @@ use rustls::sign::CertifiedKey;
 use serde::{Deserialize, Serialize};
 
 use super::certificate::{self, Authority};
-use crate::glob::{Case, Glob};
+use crate::attributes::attributes;
+use crate::glob::Case;
+use crate::globs::Globs;
 use crate::mistake::Mistake;
 use crate::names::Names;
 use crate::pause::Pause;
 use crate::share::Share;
-use crate::toxic::Shape;
 
-/// A rule as it is written, in JSON.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Attributes {
-    /// Globs for the server name, in any case; none stands for all, also for clients that send none.
-    pub sni: Names,
-    /// Which share of the matching connections is hit, in percent; all by default.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub percent: Option<f64>,
-    /// Only so many matching connections, the first ones.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub first: Option<u64>,
-    /// Only every n-th matching connection.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub every: Option<u64>,
+attributes! {
+    #[derive(PartialEq, Serialize)]
+    which {
+        /// Globs for the server name, in any case; none stands for all, also for clients that send none.
+        pub sni: Names,
+    }
     /// Milliseconds that the ClientHello is held.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub delay: Option<u64>,
-    /// Milliseconds by which the delay is shorter or longer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub jitter: Option<u64>,
-    /// How the jitter is spread: `uniform`, `normal` or `pareto`, as of the toxic `latency`; evenly where nothing is said.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub distribution: Option<Shape>,
-    /// The handshake does not happen.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub refuse: Option<Refuse>,
-    /// The client sees this certificate instead of the server's. `upstream` is needed then.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub certificate: Option<Flaw>,
-    /// Who signs the certificate; by default an authority that nobody knows.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub authority: Option<Pem>,
-    /// The certificate itself, instead of one that is made.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub identity: Option<Pem>,
-    /// How what the client says goes on.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub upstream: Option<UpstreamAttributes>,
+    delay;
+    what {
+        /// The handshake does not happen.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub refuse: Option<Refuse>,
+        /// The client sees this certificate instead of the server's. `upstream` is needed then.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub certificate: Option<Flaw>,
+        /// Who signs the certificate; by default an authority that nobody knows.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub authority: Option<Pem>,
+        /// The certificate itself, instead of one that is made.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub identity: Option<Pem>,
+        /// How what the client says goes on.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub upstream: Option<UpstreamAttributes>,
+    }
 }
 
 /// How a handshake is refused.
@@ -129,11 +116,11 @@ pub struct TlsAttributes {
 }
 
 /// A rule that makes sense, ready to be asked.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(try_from = "Attributes", into = "Attributes")]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "Attributes")]
 pub struct Rule {
     written: Attributes,
-    names: Vec<Glob>,
+    names: Globs,
     pub(crate) share: Share,
     pub(crate) pause: Pause,
     pub(crate) refuse: Option<Refuse>,
@@ -170,11 +157,10 @@ impl TryFrom<Attributes> for Rule {
     type Error = Mistake;
 
     fn try_from(written: Attributes) -> Result<Self, Mistake> {
-        let names = written.sni.0.iter().map(|name| Glob::new(name, Case::Ignored, "sni"));
         let rule = Self {
-            names: names.collect::<Result<_, _>>()?,
-            share: Share::new(written.percent, written.first, written.every)?,
-            pause: Pause::new(written.delay, written.jitter, written.distribution)?,
+            names: Globs::new(&written.sni, Case::Ignored, "sni")?,
+            share: written.share()?,
+            pause: written.pause()?,
             refuse: written.refuse,
             opens: opens(&written)?,
             written,
@@ -194,25 +180,20 @@ impl TryFrom<Attributes> for Rule {
     }
 }
 
-impl From<Rule> for Attributes {
-    fn from(rule: Rule) -> Self {
-        rule.written
-    }
-}
-
 impl Rule {
     /// Whether it can stand at a proxy for good: it opens connections, all of those to its names, and breaks nothing.
     ///
     /// # Errors
     /// What it does besides, or that it opens none.
     pub(crate) fn stands(&self) -> Result<(), Mistake> {
-        let Attributes { percent, first, every, delay, refuse, certificate, .. } = &self.written;
+        let Attributes { percent, first, every, delay, jitter, refuse, certificate, .. } = &self.written;
         let is_flawed = certificate.is_some_and(|flaw| flaw != Flaw::None);
         let strays = [
             ("percent", percent.is_some()),
             ("first", first.is_some()),
             ("every", every.is_some()),
             ("delay", delay.is_some()),
+            ("jitter", jitter.is_some()),
             ("refuse", refuse.is_some()),
             ("certificate", is_flawed),
         ];
@@ -235,8 +216,7 @@ impl Rule {
 
     /// Whether connections to this name are meant.
     pub(crate) fn matches(&self, name: Option<&str>) -> bool {
-        self.names.is_empty()
-            || name.is_some_and(|name| self.names.iter().any(|glob| glob.matches(name.as_bytes())))
+        self.names.have(name.map(str::as_bytes))
     }
 }
 

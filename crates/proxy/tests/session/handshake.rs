@@ -1,21 +1,21 @@
 //! What rules make of a handshake of TLS, and of its end: a client of rustls without sockets (F18).
 
 use std::io::{Read as _, Write as _};
-use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use rustls::crypto::ring;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use rustls::server::Acceptor;
-use rustls::{AlertDescription, ClientConfig, ClientConnection, Error, RootCertStore};
+use rustls::{AlertDescription, ClientConnection, Error};
 use serde_json::{Value, json};
 use squall_proxy::layer::{Act, LIMIT, Layer, Way};
 use squall_proxy::postgres;
 use squall_proxy::rulebook::Rulebook;
 use squall_proxy::tls::{Rule, session};
 
+use crate::authority::Authority;
+use crate::peers::said;
 use crate::postgres::{query, startup};
 use crate::wire::{Wire, book};
 
@@ -46,49 +46,9 @@ fn under(rule: &Value) -> Wire {
     wire(&book(&[&rule.to_string()]))
 }
 
-/// Who signs, and whom the clients trust.
-struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    certificate: CertificateDer<'static>,
-    pem: Value,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.self_signed(&key).unwrap();
-        let pem = json!({"certificate": certificate.pem(), "key": key.serialize_pem()});
-        Self { issuer: Issuer::new(params, key), certificate: certificate.der().clone(), pem }
-    }
-
-    /// A rule that opens connections with a right certificate.
-    fn opens(&self, upstream: &Value) -> Value {
-        json!({"certificate": "none", "authority": self.pem, "upstream": upstream})
-    }
-
-    fn client(&self, name: &str, protocols: &[&str]) -> ClientConnection {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.certificate.clone()).unwrap();
-        let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
-        let name = ServerName::try_from(name.to_owned()).unwrap();
-        ClientConnection::new(Arc::new(config), name).unwrap()
-    }
-}
-
-/// What a client has to say.
-fn said(client: &mut ClientConnection) -> Vec<u8> {
-    let mut out = Vec::new();
-    while client.wants_write() {
-        client.write_tls(&mut out).unwrap();
-    }
-    out
+/// Opens connections with a right certificate of this authority.
+fn opening(authority: &Authority, upstream: &Value) -> Wire {
+    wire(&book(&[&authority.rule("none", upstream)]))
 }
 
 fn hello(name: &str) -> Vec<u8> {
@@ -195,7 +155,7 @@ fn what_comes_behind_a_hello_that_is_delayed_waits_with_it_and_so_does_the_end()
 fn a_client_that_goes_on_in_the_clear_is_not_promised_http_2() {
     let authority = Authority::new();
     let mut client = authority.client("shop.test", &["h2", "http/1.1"]);
-    let mut wire = under(&authority.opens(&json!("plain")));
+    let mut wire = opening(&authority, &json!("plain"));
     settle(&mut client, &mut wire, None);
     assert_eq!(client.alpn_protocol(), Some(&b"http/1.1"[..]));
     assert_eq!(wire.hits(), ["shop.test: opened"]);
@@ -207,7 +167,7 @@ fn the_server_is_asked_for_the_name_of_the_rule_or_for_that_of_the_client() {
     for (name, expected) in [(json!("inner.test"), "inner.test"), (Value::Null, "shop.test")] {
         let upstream = json!({"tls": {"insecure": true, "name": name}});
         let mut client = authority.client("shop.test", &[]);
-        let mut wire = under(&authority.opens(&upstream));
+        let mut wire = opening(&authority, &upstream);
         settle(&mut client, &mut wire, None);
         let mut acceptor = Acceptor::default();
         acceptor.read_tls(&mut &wire.up[..]).unwrap();
@@ -221,8 +181,7 @@ fn the_server_is_asked_for_the_name_of_the_rule_or_for_that_of_the_client() {
 fn the_last_word_of_either_side_is_passed_on_within_tls() {
     let authority = Authority::new();
     let trusted = json!({"tls": {"roots": authority.pem["certificate"]}});
-    let (mut wire, mut server) =
-        (under(&authority.opens(&trusted)), under(&authority.opens(&json!("plain"))));
+    let (mut wire, mut server) = (opening(&authority, &trusted), opening(&authority, &json!("plain")));
     let mut client = authority.client("shop.test", &[]);
     settle(&mut client, &mut wire, Some(&mut server));
     client.writer().write_all(b"question").unwrap();
@@ -241,7 +200,7 @@ fn the_last_word_of_either_side_is_passed_on_within_tls() {
 fn a_client_that_speaks_no_tls_after_all_gets_an_alert_and_is_told_of() {
     let authority = Authority::new();
     let mut client = authority.client("shop.test", &[]);
-    let mut wire = under(&authority.opens(&json!("plain")));
+    let mut wire = opening(&authority, &json!("plain"));
     let first = said(&mut client);
     wire.put(Way::Upstream, &first);
     heard(&mut client, &mut wire).unwrap();
@@ -256,7 +215,7 @@ fn a_client_that_speaks_no_tls_after_all_gets_an_alert_and_is_told_of() {
 #[test]
 fn a_client_that_goes_in_the_middle_of_its_handshake_takes_the_connection_with_it() {
     let authority = Authority::new();
-    let mut wire = under(&authority.opens(&json!("plain")));
+    let mut wire = opening(&authority, &json!("plain"));
     wire.put(Way::Upstream, &said(&mut authority.client("shop.test", &[])));
     wire.end(Way::Upstream);
     assert!(wire.has(&Act::Close));
@@ -275,14 +234,13 @@ fn a_server_that_speaks_first_is_heard_and_all_of_it_passes_in_the_clear() {
 #[test]
 fn a_certificate_that_is_given_is_the_one_that_is_seen() {
     let authority = Authority::new();
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(vec!["shop.test".to_owned()]).unwrap();
-    let own = params.signed_by(&key, &authority.issuer).unwrap();
-    let identity = json!({"certificate": own.pem(), "key": key.serialize_pem()});
+    let (certificate, key) = authority.certify("shop.test");
+    let own = CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap();
+    let identity = json!({"certificate": certificate, "key": key});
     let mut client = authority.client("shop.test", &[]);
     let rule = json!({"identity": identity, "authority": null, "upstream": "plain"});
     settle(&mut client, &mut under(&rule), None);
-    assert_eq!(client.peer_certificates().unwrap(), [own.der().clone()]);
+    assert_eq!(client.peer_certificates().unwrap(), [own]);
     let shown = format!("{:?}", serde_json::from_value::<Rule>(rule).unwrap());
     assert!(shown.contains("BEGIN CERTIFICATE") && !shown.contains("PRIVATE"), "{shown}");
 }
@@ -290,9 +248,8 @@ fn a_certificate_that_is_given_is_the_one_that_is_seen() {
 #[test]
 fn a_flaw_is_told_by_its_name() {
     let authority = Authority::new();
-    let rule = json!({"certificate": "expired", "authority": authority.pem, "upstream": "plain"});
     let mut client = authority.client("shop.test", &[]);
-    let mut wire = under(&rule);
+    let mut wire = wire(&book(&[&authority.rule("expired", &json!("plain"))]));
     wire.put(Way::Upstream, &said(&mut client));
     assert!(heard(&mut client, &mut wire).unwrap_err().to_string().contains("xpired"));
     assert_eq!(wire.hits(), ["shop.test: shown a certificate that is wrong (Expired)"]);

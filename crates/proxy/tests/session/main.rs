@@ -7,6 +7,7 @@ mod counts;
 mod groups;
 mod handshake;
 mod pages;
+mod peers;
 mod postgres;
 mod redis;
 mod redis_any;

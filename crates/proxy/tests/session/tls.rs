@@ -1,61 +1,20 @@
 //! A connection that is opened, between a client and a server of rustls, byte by byte (F18).
 
 use std::io::{Read as _, Write as _};
-use std::sync::Arc;
 
 use proptest::prelude::*;
-use rustls::crypto::ring;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::Acceptor;
-use rustls::{
-    AlertDescription, ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection,
-};
+use rustls::{AlertDescription, ClientConnection, ServerConnection};
 use serde_json::json;
 use squall_proxy::http::Options;
 use squall_proxy::layer::{Act, Way};
 use squall_proxy::{http, tls};
 
 use crate::authority::Authority;
+use crate::peers::said;
 use crate::wire::{Wire, book, chunks, sizes};
 
 impl Authority {
-    fn certificate(&self) -> &str {
-        self.pem["certificate"].as_str().unwrap()
-    }
-
-    fn roots(&self) -> RootCertStore {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(self.certificate().as_bytes()).unwrap()).unwrap();
-        roots
-    }
-
-    /// A server for `shop.test` that knows these protocols.
-    fn server(&self, protocols: &[&str]) -> ServerConnection {
-        let (certificate, key) = self.certify("shop.test");
-        let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
-        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
-        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .unwrap();
-        config.alpn_protocols = list(protocols);
-        ServerConnection::new(Arc::new(config)).unwrap()
-    }
-
-    /// A client of `shop.test` that offers these protocols.
-    fn client(&self, protocols: &[&str]) -> ClientConnection {
-        let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(self.roots())
-            .with_no_client_auth();
-        config.alpn_protocols = list(protocols);
-        ClientConnection::new(Arc::new(config), ServerName::try_from("shop.test").unwrap()).unwrap()
-    }
-
     /// A proxy that clients of this authority trust, and that trusts servers of that one.
     fn between(&self, server: &Self) -> Wire {
         let rule = self.rule("none", &json!({"tls": {"roots": server.certificate()}}));
@@ -64,21 +23,8 @@ impl Authority {
     }
 }
 
-fn list(protocols: &[&str]) -> Vec<Vec<u8>> {
-    protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect()
-}
-
 fn chosen<D>(connection: &rustls::ConnectionCommon<D>) -> Option<String> {
     connection.alpn_protocol().map(|protocol| String::from_utf8(protocol.to_vec()).unwrap())
-}
-
-/// What a peer has to say now.
-fn said<D>(connection: &mut rustls::ConnectionCommon<D>) -> Vec<u8> {
-    let mut out = Vec::new();
-    while connection.wants_write() {
-        connection.write_tls(&mut out).unwrap();
-    }
-    out
 }
 
 /// Gives a peer what was said to it; what it hears of that in the clear.
@@ -131,7 +77,7 @@ fn the_client_gets_the_protocol_that_the_server_takes() {
         (&[], &["h2"], None),
         (&["postgresql"], &["postgresql"], Some("postgresql")),
     ] {
-        let (mut client, mut server) = (ours.client(offered), theirs.server(known));
+        let (mut client, mut server) = (ours.client("shop.test", offered), theirs.server(known));
         let mut wire = ours.between(&theirs);
         settle(&mut wire, &mut client, &mut server, &[1_000_000]).unwrap();
         assert!(!client.is_handshaking() && !server.is_handshaking(), "{offered:?} {known:?}");
@@ -144,7 +90,7 @@ fn the_client_gets_the_protocol_that_the_server_takes() {
 fn the_server_is_asked_first_and_with_the_list_of_the_client() {
     let (ours, theirs) = (Authority::new(), Authority::new());
     let mut wire = ours.between(&theirs);
-    let mut client = ours.client(&["h2", "http/1.1"]);
+    let mut client = ours.client("shop.test", &["h2", "http/1.1"]);
     wire.put(Way::Upstream, &said(&mut client));
     assert_eq!(wire.down, b"", "nothing before the server has chosen");
     let mut acceptor = Acceptor::default();
@@ -159,7 +105,7 @@ fn the_server_is_asked_first_and_with_the_list_of_the_client() {
 #[test]
 fn a_server_that_takes_none_of_it_says_so_to_the_client() {
     let (ours, theirs) = (Authority::new(), Authority::new());
-    let (mut client, mut server) = (ours.client(&["h2"]), theirs.server(&["http/1.1"]));
+    let (mut client, mut server) = (ours.client("shop.test", &["h2"]), theirs.server(&["http/1.1"]));
     let mut wire = ours.between(&theirs);
     let refused = settle(&mut wire, &mut client, &mut server, &[1_000_000]).unwrap_err();
     assert_eq!(refused, rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol));
@@ -171,12 +117,12 @@ fn a_server_that_takes_none_of_it_says_so_to_the_client() {
 fn a_server_that_is_not_to_be_trusted_or_goes_is_told_to_the_client() {
     let (ours, theirs) = (Authority::new(), Authority::new());
     let failure = rustls::Error::AlertReceived(AlertDescription::HandshakeFailure);
-    let (mut client, mut server) = (ours.client(&[]), Authority::new().server(&[]));
+    let (mut client, mut server) = (ours.client("shop.test", &[]), Authority::new().server(&[]));
     let mut wire = ours.between(&theirs);
     assert_eq!(settle(&mut wire, &mut client, &mut server, &[1_000_000]).unwrap_err(), failure);
     assert!(wire.hits().last().unwrap().contains("no TLS with the server: "), "{:?}", wire.hits());
 
-    let mut client = ours.client(&[]);
+    let mut client = ours.client("shop.test", &[]);
     let mut wire = ours.between(&theirs);
     wire.put(Way::Upstream, &said(&mut client));
     wire.end(Way::Downstream);
@@ -184,7 +130,7 @@ fn a_server_that_is_not_to_be_trusted_or_goes_is_told_to_the_client() {
     assert_eq!(wire.hits().last().unwrap(), "shop.test: no TLS with the server: it ended the connection");
 
     // No TLS at all.
-    let mut client = ours.client(&[]);
+    let mut client = ours.client("shop.test", &[]);
     let mut wire = ours.between(&theirs);
     wire.put(Way::Upstream, &said(&mut client));
     wire.server("HTTP/1.1 400 Bad Request\r\n\r\n");
@@ -198,7 +144,7 @@ proptest! {
     #[test]
     fn what_is_said_inside_arrives_however_it_is_cut(sizes in sizes(), ask in 1_usize..5_000, tell in 1_usize..5_000) {
         let (ours, theirs) = (Authority::new(), Authority::new());
-        let (mut client, mut server) = (ours.client(&["x"]), theirs.server(&["x"]));
+        let (mut client, mut server) = (ours.client("shop.test", &["x"]), theirs.server(&["x"]));
         let mut wire = ours.between(&theirs);
         let (question, answer) = (vec![b'?'; ask], vec![b'!'; tell]);
         // Before there is a handshake: it goes out behind it.
