@@ -1,8 +1,12 @@
 //! Certificates, right ones and wrong ones.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PublicKeyData as _, date_time_ymd,
+};
+use rustls::RootCertStore;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -15,7 +19,14 @@ use crate::mistake::Mistake;
 pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: CertificateDer<'static>,
+    made: Mutex<HashMap<Asked, Arc<CertifiedKey>>>,
 }
+
+/// The host that a client asks for, and what is wrong with its certificate.
+type Asked = (Option<String>, Flaw);
+
+/// More certificates than this are not kept: names are the clients' choice.
+const MOST: usize = 1024;
 
 impl std::fmt::Debug for Authority {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -38,7 +49,7 @@ impl Authority {
         params.distinguished_name.push(DnType::CommonName, "squall, an authority that nobody trusts");
         let key = KeyPair::generate()?;
         let certificate = params.self_signed(&key)?.der().clone();
-        Ok(Self { issuer: Issuer::new(params, key), certificate })
+        Ok(Self { issuer: Issuer::new(params, key), certificate, made: Mutex::default() })
     }
 
     /// One that somebody has: its certificate and its key, in PEM.
@@ -48,14 +59,37 @@ impl Authority {
             .map_err(|error| Mistake::at(format!("{place}.key"), error.to_string(), hint))?;
         let certificate = CertificateDer::from_pem_slice(pem.certificate.as_bytes())
             .map_err(|error| Mistake::at(format!("{place}.certificate"), error.to_string(), hint))?;
-        let issuer = Issuer::from_ca_cert_der(&certificate, key)
-            .map_err(|error| Mistake::at(format!("{place}.certificate"), error.to_string(), hint))?;
-        Ok(Self { issuer, certificate })
+        let of_certificate = |error: String| Mistake::at(format!("{place}.certificate"), error, hint);
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate.clone()).map_err(|error| of_certificate(error.to_string()))?;
+        // The same without the outermost tag, as RFC 5280 calls it (4.1).
+        let public = key.subject_public_key_info();
+        if !roots.roots.iter().any(|root| public.ends_with(&root.subject_public_key_info)) {
+            let problem = "it is not the key of the certificate";
+            return Err(Mistake::at(format!("{place}.key"), problem, hint));
+        }
+        let issuer =
+            Issuer::from_ca_cert_der(&certificate, key).map_err(|error| of_certificate(error.to_string()))?;
+        Ok(Self { issuer, certificate, made: Mutex::default() })
     }
 
-    /// A certificate for a host, with a flaw or without. Who asks for none is a client of an address, most likely of
-    /// this machine's own.
+    /// A certificate for a host, with a flaw or without: the same one for all who ask for it.
     pub(crate) fn certify(&self, host: Option<&str>, flaw: Flaw) -> Result<Arc<CertifiedKey>, NoCertificate> {
+        let asked: Asked = (host.map(str::to_ascii_lowercase), flaw);
+        let known = || self.made.lock().expect("nobody panics with the certificates in hand");
+        if let Some(there) = known().get(&asked) {
+            return Ok(Arc::clone(there));
+        }
+        let made = self.make(host, flaw)?;
+        let mut known = known();
+        if known.len() >= MOST {
+            known.clear();
+        }
+        Ok(Arc::clone(known.entry(asked).or_insert(made)))
+    }
+
+    /// Who asks for no host is a client of an address, most likely of this machine's own.
+    fn make(&self, host: Option<&str>, flaw: Flaw) -> Result<Arc<CertifiedKey>, NoCertificate> {
         let hosts = match (flaw, host) {
             (Flaw::WrongHost, _) => vec![NOBODY],
             (_, Some(host)) => vec![host],
@@ -107,4 +141,44 @@ pub(crate) fn given(pem: &Pem, place: &str) -> Result<Arc<CertifiedKey>, Mistake
     CertifiedKey::from_der(chain, key, &ring::default_provider())
         .map(Arc::new)
         .map_err(|error| mistake("key", error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn authority() -> (Pem, KeyPair) {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap().pem();
+        (Pem { certificate, key: key.serialize_pem() }, key)
+    }
+
+    #[test]
+    fn a_name_has_one_certificate_whoever_asks_and_names_without_end_have_none_kept() {
+        let authority = Authority::read(&authority().0, "authority").unwrap();
+        let (none, expired) = (Flaw::None, Flaw::Expired);
+        let first = authority.certify(Some("shop.test"), none).unwrap();
+        assert!(Arc::ptr_eq(&first, &authority.certify(Some("Shop.Test"), none).unwrap()));
+        for (host, flaw) in [(Some("shop.test"), expired), (Some("other.test"), none), (None, none)] {
+            assert!(!Arc::ptr_eq(&first, &authority.certify(host, flaw).unwrap()), "{host:?} {flaw:?}");
+        }
+        for number in 0..MOST {
+            authority.made.lock().unwrap().insert((Some(number.to_string()), none), Arc::clone(&first));
+        }
+        authority.certify(Some("one.more.test"), none).unwrap();
+        assert!(authority.made.lock().unwrap().len() <= MOST);
+    }
+
+    #[test]
+    fn a_key_of_another_certificate_is_refused() {
+        let ((mut pem, _), (_, other)) = (authority(), authority());
+        pem.key = other.serialize_pem();
+        let mistake = Authority::read(&pem, "authority").unwrap_err();
+        assert_eq!(
+            mistake.to_string(),
+            "authority.key: it is not the key of the certificate; the certificate and the key of the authority, each in PEM"
+        );
+    }
 }

@@ -152,3 +152,15 @@ async fn the_version_of_http_is_what_the_server_behind_takes() {
         }
     }
 }
+
+// Who asks for an address names no server (RFC 6066, section 3).
+#[tokio::test]
+async fn a_certificate_is_for_whatever_the_client_calls_the_server() {
+    let authority = Authority::new();
+    let origin = Origin::new(Speaks::Http1).await;
+    let through = Through::new(&origin.address, "tls", &[&authority.rule("none", &json!("plain"))]);
+    for host in ["127.0.0.1", "[::1]", "localhost", "shop.test"] {
+        let page = authority.curl(&through, host, &[]).await;
+        assert_eq!(page.stdout, b"/page", "{host}: {}", words(&page));
+    }
+}

@@ -7,7 +7,7 @@ use rustls::server::Acceptor;
 use rustls::{AlertDescription, ClientConnection, ServerConnection};
 use serde_json::json;
 use squall_proxy::http::Options;
-use squall_proxy::layer::{Act, Way};
+use squall_proxy::layer::{Act, LIMIT, Way};
 use squall_proxy::{http, tls};
 
 use crate::authority::Authority;
@@ -48,13 +48,32 @@ fn settle(
     server: &mut ServerConnection,
     sizes: &[usize],
 ) -> Result<(Vec<u8>, Vec<u8>), rustls::Error> {
+    carry(wire, client, server, sizes, None)
+}
+
+/// The same, with one byte turned over on its way to the proxy.
+fn carry(
+    wire: &mut Wire,
+    client: &mut ClientConnection,
+    server: &mut ServerConnection,
+    sizes: &[usize],
+    wrong: Option<(Way, usize)>,
+) -> Result<(Vec<u8>, Vec<u8>), rustls::Error> {
     let (mut at_client, mut at_server) = (Vec::new(), Vec::new());
+    let mut carried = [0, 0];
     loop {
         let (up, down) = (said(client), said(server));
         if [&up, &down, &wire.up, &wire.down].iter().all(|bytes| bytes.is_empty()) {
             return Ok((at_client, at_server));
         }
-        for (way, bytes) in [(Way::Upstream, up), (Way::Downstream, down)] {
+        for (way, mut bytes) in [(Way::Upstream, up), (Way::Downstream, down)] {
+            let from = carried[way as usize];
+            carried[way as usize] += bytes.len();
+            if let Some((_, at)) =
+                wrong.filter(|(of, at)| *of == way && (from..from + bytes.len()).contains(at))
+            {
+                bytes[at - from] ^= 1;
+            }
             for chunk in chunks(&bytes, sizes) {
                 wire.put(way, chunk);
             }
@@ -137,6 +156,18 @@ fn a_server_that_is_not_to_be_trusted_or_goes_is_told_to_the_client() {
     assert_eq!(heard(&mut client, &wire.down).unwrap_err(), failure);
 }
 
+#[test]
+fn a_client_that_waits_may_go_and_is_not_heard_without_end() {
+    let (ours, theirs) = (Authority::new(), Authority::new());
+    let mut wire = ours.between(&theirs);
+    wire.put(Way::Upstream, &said(&mut ours.client("shop.test", &[])));
+    assert!(wire.layer.wants(Way::Upstream));
+    wire.put(Way::Upstream, &vec![0; LIMIT]);
+    assert!(!wire.layer.wants(Way::Upstream) && wire.layer.wants(Way::Downstream));
+    wire.end(Way::Upstream);
+    assert!(wire.has(&Act::Close));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
@@ -152,5 +183,19 @@ proptest! {
         server.writer().write_all(&answer).unwrap();
         let (at_client, at_server) = settle(&mut wire, &mut client, &mut server, &sizes).unwrap();
         prop_assert!(at_client == answer && at_server == question);
+    }
+
+    // A byte that is wrong on the way is found out, and never believed.
+    #[test]
+    fn a_byte_that_is_wrong_ends_it_and_is_not_believed(from_server: bool, at in 0_usize..3_000, sizes in sizes()) {
+        let (ours, theirs) = (Authority::new(), Authority::new());
+        let (mut client, mut server) = (ours.client("shop.test", &["x"]), theirs.server(&["x"]));
+        let mut wire = ours.between(&theirs);
+        client.writer().write_all(&[b'?'; 500]).unwrap();
+        server.writer().write_all(&[b'!'; 500]).unwrap();
+        let wrong = (if from_server { Way::Downstream } else { Way::Upstream }, at);
+        if let Ok((at_client, at_server)) = carry(&mut wire, &mut client, &mut server, &sizes, Some(wrong)) {
+            prop_assert!([b'!'; 500].starts_with(&at_client) && [b'?'; 500].starts_with(&at_server));
+        }
     }
 }
