@@ -158,13 +158,20 @@ impl Server {
         if proxies.contains_key(&plan.name) {
             return Err(Refusal::ProxyExists);
         }
-        let proxy = self.build(plan, &resolved)?;
+        self.open(&mut proxies, plan, &resolved)
+    }
+
+    fn open(
+        &self,
+        proxies: &mut BTreeMap<String, Proxy>,
+        plan: &Plan,
+        resolved: &[SocketAddr],
+    ) -> Result<View, Refusal> {
+        let proxy = self.build(plan, resolved)?;
         let view = proxy.view();
         proxies.insert(plan.name.clone(), proxy);
-        self.tell(
-            &plan.name,
-            What::ProxyCreated { listen: view.listen.clone(), upstream: view.upstream.clone() },
-        );
+        let (listen, upstream) = (view.listen.clone(), view.upstream.clone());
+        self.tell(&plan.name, What::ProxyCreated { listen, upstream });
         Ok(view)
     }
 
@@ -229,14 +236,7 @@ impl Server {
             self.tell_changed(&view);
             return Ok(view);
         }
-        let proxy = self.build(plan, &resolved)?;
-        let view = proxy.view();
-        proxies.insert(plan.name.clone(), proxy);
-        self.tell(
-            &plan.name,
-            What::ProxyCreated { listen: view.listen.clone(), upstream: view.upstream.clone() },
-        );
-        Ok(view)
+        self.open(&mut proxies, plan, &resolved)
     }
 
     /// Changes a proxy. Another address closes its connections; its toxics stay.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use squall_model::measure::{Header, HttpFact, HttpProbe, HttpRequest, Probe};
+use squall_model::measure::{Header, HttpProbe, Probe};
 use squall_model::target::{Control, Find, Queue, Service, Start, Target, TaskIntake};
 use squall_model::template::Template;
-use squall_model::unit::{Span, Unit};
+use squall_model::unit::Span;
 
 use crate::plan::target::words;
 
@@ -83,18 +83,7 @@ pub fn target(workers: u32, store: Store) -> Target {
     let queue = store.place();
     let api = words(&["{squall}", "lab", "api", "--queue", queue, "--listen", "127.0.0.1:{port:api}"]);
     let worker = words(&["{squall}", "lab", "worker", "--queue", queue, "--name", "{name}"]);
-    let health = Probe::Http(Box::new(HttpProbe {
-        request: HttpRequest {
-            url: "http://127.0.0.1:{port:api}/health".into(),
-            method: "GET".to_owned(),
-            headers: Vec::new(),
-            body: None,
-            ca: None,
-        },
-        read: HttpFact::Latency,
-        login: None,
-        unit: Unit::Seconds,
-    }));
+    let health = Probe::Http(Box::new(HttpProbe::latency("http://127.0.0.1:{port:api}/health".into())));
     let parts = [service("api", api, 1, Some(health)), service("worker", worker, workers, None)];
     let services = parts.into_iter().chain(store.server());
     Target {

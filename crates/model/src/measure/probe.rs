@@ -89,6 +89,15 @@ pub struct HttpProbe {
     pub unit: Unit,
 }
 
+impl HttpProbe {
+    /// How long it takes until all of this is there.
+    pub fn latency(url: Template) -> Self {
+        let request =
+            HttpRequest { url, method: "GET".to_owned(), headers: Vec::new(), body: None, ca: None };
+        Self { request, read: HttpFact::Latency, login: None, unit: Unit::Seconds }
+    }
+}
+
 /// An HTTP request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

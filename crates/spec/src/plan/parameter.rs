@@ -204,13 +204,7 @@ fn number(number: &At<u32>, least: u32, most: u32, notes: &mut Notes<'_>) -> Opt
 /// A folder of a filesystem that may be filled: absolute, and not the root of them all.
 fn folder(path: &At<String>, notes: &mut Notes<'_>) -> Option<Template> {
     if !path.value.starts_with(['/', '{']) {
-        let mistake = Mistake::new(
-            Code::BadPath,
-            format!("`{}` is not an absolute path", path.value),
-            path.place,
-            "must begin with `/`",
-        );
-        notes.mistake(mistake);
+        notes.mistake(text::relative(path));
         return None;
     }
     let mut depth = 0_usize;

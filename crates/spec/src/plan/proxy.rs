@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
-use squall_model::measure::{HttpFact, HttpProbe, HttpRequest, Probe};
+use squall_model::measure::{HttpProbe, Probe};
 use squall_model::target::{Control, Find, Service, Start};
 use squall_model::template::{Reference, Template};
 use squall_model::traffic::{Protocol, Via};
-use squall_model::unit::Unit;
 
 use crate::code::Code;
 use crate::document::tls::OpeningDocument;
@@ -200,18 +199,7 @@ fn stray(keys: &[(&str, Option<Place>)], why: &str, notes: &mut Notes<'_>) -> Op
 }
 
 fn answers(api: &str) -> Probe {
-    Probe::Http(Box::new(HttpProbe {
-        request: HttpRequest {
-            url: Template(format!("{api}/version")),
-            method: "GET".to_owned(),
-            headers: Vec::new(),
-            body: None,
-            ca: None,
-        },
-        read: HttpFact::Latency,
-        login: None,
-        unit: Unit::Seconds,
-    }))
+    Probe::Http(Box::new(HttpProbe::latency(Template(format!("{api}/version")))))
 }
 
 /// Something needs a proxy in front of a service that has none.

@@ -139,14 +139,14 @@ pub(crate) fn absolute(path: &At<String>, notes: &mut Notes<'_>) -> Option<Strin
     if path.value.starts_with('/') {
         return Some(path.value.clone());
     }
-    let mistake = Mistake::new(
-        Code::BadPath,
-        format!("`{}` is not an absolute path", path.value),
-        path.place,
-        "must begin with `/`",
-    );
-    notes.mistake(mistake);
+    notes.mistake(relative(path));
     None
+}
+
+/// A path that ought to be absolute.
+pub(crate) fn relative(path: &At<String>) -> Mistake {
+    let message = format!("`{}` is not an absolute path", path.value);
+    Mistake::new(Code::BadPath, message, path.place, "must begin with `/`")
 }
 
 /// `http://...` or `https://...`, unless it begins with a reference.
