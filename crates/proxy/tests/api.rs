@@ -185,6 +185,141 @@ fn reset_enables_all_and_takes_all_toxics_away() {
 }
 
 #[test]
+fn a_proxy_that_is_made_disabled_takes_nobody_until_it_is_enabled() {
+    let rig = Rig::new();
+    let (_taken, taken) = listener();
+    let plan =
+        json!({"name": "p", "listen": taken.to_string(), "upstream": echo().to_string(), "enabled": false});
+    let (status, view) = rig.call("POST", "/proxies", &plan);
+    assert_eq!((status, &view["enabled"]), (201, &json!(false)), "not even the port is looked at: {view}");
+    assert_eq!(rig.call("PATCH", "/proxies/p", &json!({"enabled": true})).0, 500);
+    let (_, view) = rig.call("PATCH", "/proxies/p", &json!({"listen": "127.0.0.1:0", "enabled": true}));
+    round_trip(&mut connect(view["listen"].as_str().unwrap().parse().unwrap()), b"x");
+}
+
+#[test]
+fn a_populate_that_stops_in_the_middle_says_what_is_there_and_what_means_nothing() {
+    let rig = Rig::new();
+    let (_taken, taken) = listener();
+    let upstream = echo().to_string();
+    let plans = json!([{"name": "a", "upstream": upstream},
+                       {"name": "b", "upstream": upstream, "listen": taken.to_string()},
+                       {"name": "c", "upstream": upstream}]);
+    let (status, answer) = rig.call("POST", "/populate", &plans);
+    assert_eq!(
+        (status, &answer["status"], answer["proxies"].as_array().unwrap().len()),
+        (500, &json!(500), 1)
+    );
+    assert!(answer["error"].as_str().unwrap().contains("in use"), "{answer}");
+    assert_eq!(answer["proxies"][0], rig.call("GET", "/proxies/a", &Value::Null).1);
+    for absent in ["b", "c"] {
+        assert_eq!(rig.call("GET", &format!("/proxies/{absent}"), &Value::Null).0, 404);
+    }
+    let plan = json!([{"name": "d", "upstream": upstream, "colour": 1, "toxics": [{"type": "latency", "taste": 2}]}]);
+    let (status, head, _) = rig.raw("POST", "/populate", "", plan.to_string().as_bytes());
+    assert_eq!(status, 201);
+    for field in ["colour", "taste"] {
+        assert!(head.contains(&format!("{field} means nothing here")), "{head}");
+    }
+}
+
+#[test]
+fn two_toxics_of_one_name_are_refused_wherever_they_come_from() {
+    let toxic = json!({"type": "latency"});
+    let body = json!([{"name": "a", "upstream": echo().to_string(), "toxics": [toxic, toxic]}]).to_string();
+    let refused = squall_proxy::plans(body.as_bytes()).unwrap_err();
+    assert_eq!(refused.to_string(), "toxic already exists");
+    // As a program puts it together that embeds the proxy.
+    let mut plan = squall_proxy::plans(body.replacen(r#"{"type":"latency"},"#, "", 1).as_bytes())
+        .unwrap()
+        .value
+        .remove(0);
+    plan.toxics.push(plan.toxics[0].clone());
+    let rig = Rig::new();
+    assert_eq!(rig.server.create(&plan).unwrap_err().status(), 409);
+    assert!(rig.server.proxies().is_empty());
+}
+
+#[test]
+fn populate_knows_the_same_place_by_another_name_and_by_its_path() {
+    use std::os::unix::net::{UnixListener, UnixStream};
+    let rig = Rig::new();
+    let upstream = echo();
+    let at = rig.proxy(upstream);
+    let mut client = connect(at);
+    round_trip(&mut client, b"x");
+    let named = format!("localhost:{}", at.port());
+    let (status, answer) = rig.call(
+        "POST",
+        "/populate",
+        &json!([{"name": "p", "listen": named, "upstream": upstream.to_string()}]),
+    );
+    assert_eq!((status, &answer["proxies"][0]["listen"]), (201, &json!(at.to_string())));
+    round_trip(&mut client, b"still the same");
+
+    let folder = tempfile::tempdir().unwrap();
+    let front = folder.path().join("front");
+    // What a proxy that was killed has left there is in nobody's way.
+    drop(UnixListener::bind(&front).unwrap());
+    let plan = json!([{"name": "u", "listen": format!("unix:{}", front.display()), "upstream": upstream.to_string()}]);
+    assert_eq!(rig.call("POST", "/populate", &plan).0, 201);
+    let mut client = UnixStream::connect(&front).unwrap();
+    for text in [b"one", b"two"] {
+        client.write_all(text).unwrap();
+        let mut back = [0; 3];
+        client.read_exact(&mut back).unwrap();
+        assert_eq!((&back, rig.call("POST", "/populate", &plan).0), (text, 201));
+    }
+    // Somebody listens there, or it is no socket at all.
+    let file = folder.path().join("file");
+    std::fs::write(&file, "mine").unwrap();
+    for taken in [&front, &file] {
+        let body = json!({"name": "v", "listen": format!("unix:{}", taken.display()), "upstream": "a:1"});
+        assert_eq!(rig.call("POST", "/proxies", &body).0, 500);
+    }
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
+}
+
+// The names are Toxiproxy's where it has any, and what they count is what has happened.
+#[test]
+fn metrics_count_each_way_for_itself_and_also_what_is_over() {
+    let rig = Rig::new();
+    let (servers, at) = listener();
+    let listen = rig.proxy(at);
+    let (mut client, mut server) = pair(&servers, listen);
+    client.write_all(b"four").unwrap();
+    server.read_exact(&mut [0; 4]).unwrap();
+    server.write_all(b"22").unwrap();
+    client.read_exact(&mut [0; 2]).unwrap();
+    drop((client, server));
+    rig.wait("it has ended", <[Value]>::is_empty);
+    rig.toxic(
+        &json!({"name": "held", "type": "latency", "stream": "both", "attributes": {"latency": 3_600_000}}),
+    );
+    let (mut client, mut server) = pair(&servers, listen);
+    client.write_all(&[0; 10]).unwrap();
+    server.write_all(&[0; 7]).unwrap();
+    rig.wait("both are held", |list| {
+        list[0]["upstream"]["received"] == 10 && list[0]["downstream"]["received"] == 7
+    });
+    let (_, head, page) = rig.raw("GET", "/metrics", "", b"");
+    let page = String::from_utf8(page).unwrap();
+    assert!(head.contains("openmetrics-text"), "{head}");
+    let of = |way: &str| format!(r#"{{direction="{way}",proxy="p",listener="{listen}",upstream="{at}"}}"#);
+    for row in [
+        format!("toxiproxy_proxy_received_bytes_total{} 14", of("upstream")),
+        format!("toxiproxy_proxy_received_bytes_total{} 9", of("downstream")),
+        format!("toxiproxy_proxy_sent_bytes_total{} 4", of("upstream")),
+        format!("toxiproxy_proxy_sent_bytes_total{} 2", of("downstream")),
+        r#"squall_proxy_open_connections{proxy="p"} 1"#.to_owned(),
+        r#"squall_proxy_connections_total{proxy="p"} 2"#.to_owned(),
+        r#"squall_proxy_toxic_hits_total{proxy="p",toxic="held"} 2"#.to_owned(),
+    ] {
+        assert!(page.lines().any(|line| line == row), "{row} is not in\n{page}");
+    }
+}
+
+#[test]
 fn browsers_are_kept_out_and_clients_are_told_a_version_they_know() {
     let rig = Rig::new();
     assert_eq!(rig.raw("GET", "/proxies", "User-Agent: Mozilla/5.0\r\n", b"").0, 403);
@@ -251,6 +386,7 @@ fn openings_are_refused_held_and_counted() {
     rig.remove("cap");
     rig.toxic(&json!({"name": "no", "type": "refuse"}));
     assert_eq!(ending(&mut connect(at)), "ConnectionReset");
+    assert_eq!(rig.call("GET", "/proxies/p/toxics/no?counts=true", &Value::Null).1["hits"], 1);
     rig.remove("no");
     rig.toxic(&json!({"name": "hang", "type": "hang_open"}));
     let mut held = connect(at);
@@ -261,6 +397,13 @@ fn openings_are_refused_held_and_counted() {
     let mut early = [0; 5];
     server.read_exact(&mut early).unwrap();
     assert_eq!(&early, b"early");
+    // One that is closed while it waits sees an end, although nobody has read what it said.
+    rig.toxic(&json!({"name": "hang", "type": "hang_open"}));
+    let mut held = connect(at);
+    held.write_all(b"early").unwrap();
+    rig.wait("it waits", |list| list.iter().any(|one| one["established"] == false));
+    assert_eq!(rig.call("PATCH", "/proxies/p", &json!({"enabled": false})).0, 200);
+    assert_eq!(ending(&mut held), "end after 0");
 }
 
 #[test]

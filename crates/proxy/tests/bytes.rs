@@ -10,6 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use socket2::SockRef;
+use squall_proxy::Settings;
 use support::{Rig, connect, listener, pair, stuff, wait};
 
 /// The byte at a place of a stream.
@@ -118,6 +120,55 @@ fn a_reader_that_does_not_read_is_held_for_only_so_much() {
     assert!(received() <= (8 << 20) + (1 << 16), "{}", received());
     assert_eq!(rig.call("DELETE", "/proxies/p", &Value::Null).0, 204);
     drop(client);
+}
+
+/// Fills everything between a sender and a receiver that does not read, by writes of this size; what the proxy took and
+/// has not passed on.
+fn fill_up(rig: &Rig, mut from: &TcpStream, size: usize) -> u64 {
+    from.set_nonblocking(true).unwrap();
+    let counts = || {
+        let (_, list) = rig.call("GET", "/proxies/p/connections", &Value::Null);
+        let count = |what: &str| list[0]["downstream"][what].as_u64().unwrap();
+        (count("received"), count("sent"))
+    };
+    let (block, mut before) = (vec![7; size], (0, 0));
+    loop {
+        let _ = from.write(&block);
+        let moved = (0..60).find_map(|_| {
+            let now = counts();
+            if now == before {
+                thread::sleep(Duration::from_millis(5));
+            }
+            (now != before).then_some(now)
+        });
+        let Some(now) = moved else { return before.0 - before.1 };
+        before = now;
+    }
+}
+
+#[test]
+fn without_a_toxic_as_little_is_held_and_none_of_it_reaches_another_connection() {
+    let rig = Rig::with(&Settings { workers: Some(1), ..Settings::default() });
+    let (servers, at) = listener();
+    let through = rig.proxy(at);
+    // In bulk, and little by little.
+    for size in [1 << 20, 16 << 10] {
+        let (client, server) = pair(&servers, through);
+        // A pipe, and what one read may add to it.
+        let held = fill_up(&rig, &server, size);
+        assert!(held <= (1 << 20) + (1 << 16), "{held}");
+        SockRef::from(&client).set_linger(Some(Duration::ZERO)).unwrap();
+        drop((client, server));
+        rig.wait("it has ended", <[Value]>::is_empty);
+        // The next one is bulk as well.
+        let (client, server) = pair(&servers, through);
+        thread::scope(|scope| {
+            scope.spawn(|| send(&server, 8 << 20));
+            check(&client, 8 << 20);
+        });
+        drop((client, server));
+        rig.wait("it has ended", <[Value]>::is_empty);
+    }
 }
 
 #[test]

@@ -134,12 +134,21 @@ fn a_proxy_whose_descriptors_are_used_up_says_so_and_serves_again_afterwards() {
     assert!(is_served(&first));
     // The kernel takes them for the proxy until its queue is full.
     let clients: Vec<TcpStream> = (0..60).map(|_| connect(proxy.at)).collect();
-    proxy.hear("Too many open files");
+    // A dial that fails for the same reason says so too, but not that clients wait.
+    let told = proxy.hear("could not take connections, clients wait");
+    assert!(told.contains("Too many open files"), "{told}");
     assert!(is_served(&first), "one that was there before goes on");
     assert!(proxy.ask("/version").contains("squall"), "the API has descriptors of its own");
     assert!(proxy.ask("/proxies/proxy/connections").contains("\"established\":true"));
     drop(clients);
     wait::until("a new connection is served", LONG, || is_served(&connect(proxy.at)).then_some(()));
+}
+
+#[test]
+fn a_proxy_takes_as_many_descriptors_as_it_may_have_and_not_as_few_as_it_was_given() {
+    let proxy = Proxy::start(&format!("ulimit -Sn 40; exec $squall proxy {ONE}"));
+    let clients: Vec<TcpStream> = (0..60).map(|_| connect(proxy.at)).collect();
+    assert!(clients.iter().all(is_served));
 }
 
 #[test]
@@ -160,13 +169,27 @@ fn a_proxy_that_is_the_first_process_of_a_container_ends_when_it_is_terminated()
     // Whoever is process 1 gets only the signals that it asked for, pid_namespaces(7).
     let mut proxy =
         Proxy::start(&format!("exec unshare --pid --fork --kill-child $squall proxy {ONE} --drain 1ms"));
-    assert!(is_served(&connect(proxy.at)));
+    let client = connect(proxy.at);
+    assert!(is_served(&client));
     let process = proxy.process();
     let status = std::fs::read_to_string(format!("/proc/{}/status", process.pid)).unwrap();
     let inside = status.lines().find(|line| line.starts_with("NSpid:")).unwrap();
     assert!(inside.ends_with("\t1"), "{inside}");
     process.signal(Signal::Term).unwrap();
+    assert!(proxy.ended().success(), "although somebody is still connected");
+    drop(client);
+}
+
+#[test]
+fn a_second_signal_ends_a_proxy_that_waits_for_its_connections() {
+    let mut proxy = Proxy::start(&format!("exec $squall proxy {ONE} --drain 1h"));
+    let client = connect(proxy.at);
+    assert!(is_served(&client));
+    proxy.process().signal(Signal::Term).unwrap();
+    wait::until("it takes no more", LONG, || TcpStream::connect(proxy.at).is_err().then_some(()));
+    proxy.process().signal(Signal::Term).unwrap();
     assert!(proxy.ended().success());
+    drop(client);
 }
 
 #[test]

@@ -97,6 +97,24 @@ fn what_a_server_said_before_it_refused_the_rest_is_heard() {
     assert_eq!(ending(&mut client), "ConnectionReset");
 }
 
+// Whether the reset is noticed by reading or by writing first is up to chance; then it is a reset all the same.
+#[test]
+fn a_server_that_resets_while_it_is_written_to_is_always_a_reset() {
+    let rig = Rig::new();
+    let (servers, at) = listener();
+    let at = rig.proxy(at);
+    for _ in 0..60 {
+        let (mut client, mut server) = pair(&servers, at);
+        client.write_all(&[0; 5000]).unwrap();
+        server.read_exact(&mut [0]).unwrap();
+        // Closed with unread bytes, the kernel resets.
+        drop(server);
+        let refused = (0..50).find_map(|_| client.write_all(&[0; 1000]).err());
+        let end = refused.map_or_else(|| ending(&mut client), |error| format!("{:?}", error.kind()));
+        assert_eq!(end, "ConnectionReset");
+    }
+}
+
 #[test]
 fn reset_peer_resets_an_open_idle_connection_now() {
     let rig = Rig::new();

@@ -33,7 +33,9 @@ fn deaf() -> (Socket, std::net::SocketAddr, Vec<Socket>) {
 
 #[test]
 fn a_server_that_does_not_answer_the_connect_holds_up_nobody() {
-    let rig = Rig::with(&Settings { workers: Some(1), ..Settings::default() });
+    // Longer than anybody waits here: what ends the dials is the end of the proxy.
+    let dial_timeout = Duration::from_hours(1);
+    let rig = Rig::with(&Settings { workers: Some(1), dial_timeout, ..Settings::default() });
     let (_socket, deaf, _fill) = deaf();
     let at = rig.proxy(deaf);
     let waiting: Vec<_> = (0..3).map(|_| connect(at)).collect();

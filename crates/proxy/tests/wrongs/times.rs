@@ -1,10 +1,12 @@
 //! When things arrive.
 
 use std::io::{Read, Write};
+use std::net::SocketAddr;
 use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use socket2::SockRef;
 use tokio::time::Instant;
 
 use crate::support::{Rig, listener, pair};
@@ -32,11 +34,33 @@ fn latency_has_both_ways_and_the_connect() {
     assert_eq!(toxics[0]["name"], "latency_both");
 }
 
+/// Whether the socket of this process with these two ends sends at once (TCP_NODELAY). The proxy is in this process too.
+fn sends_at_once(local: SocketAddr, peer: SocketAddr) -> bool {
+    use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
+    let own = pidfd_open(getpid(), PidfdFlags::empty()).unwrap();
+    let numbers = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+    let found = numbers.filter_map(|entry| {
+        let number = entry.file_name().to_str()?.parse().ok()?;
+        // It may have been closed since.
+        let socket = pidfd_getfd(&own, number, PidfdGetfdFlags::empty()).ok()?;
+        let is_it = |address: std::io::Result<socket2::SockAddr>, wanted| {
+            address.is_ok_and(|address| address.as_socket() == Some(wanted))
+        };
+        let socket = SockRef::from(&socket);
+        let found = is_it(socket.local_addr(), local) && is_it(socket.peer_addr(), peer);
+        found.then(|| socket.tcp_nodelay().unwrap())
+    });
+    found.last().expect("a socket with these two ends")
+}
+
 #[test]
 fn small_writes_do_not_wait_for_acknowledgements() {
     let rig = Rig::new();
     let (servers, at) = listener();
-    let (mut client, mut server) = pair(&servers, rig.proxy(at));
+    let through = rig.proxy(at);
+    let (mut client, mut server) = pair(&servers, through);
+    assert!(sends_at_once(through, client.local_addr().unwrap()), "to the client");
+    assert!(sends_at_once(server.peer_addr().unwrap(), at), "to the server");
     let reader = thread::spawn(move || {
         for _ in 0..50 {
             // Two small writes for one answer: without TCP_NODELAY the second waits 40 ms for the first.
