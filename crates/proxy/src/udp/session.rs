@@ -192,7 +192,11 @@ impl Session<'_> {
         while let Some(datagram) = up.first() {
             match self.server.poll_send(context, datagram) {
                 Poll::Pending => break,
-                Poll::Ready(Ok(sent)) => self.link.count(Way::Upstream).sent(sent),
+                Poll::Ready(Ok(sent)) => {
+                    self.link.count(Way::Upstream).sent(sent);
+                    // It may have been held for longer than a session lives: its answer comes only now.
+                    self.inbox.touch(now());
+                }
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
                     // Of an earlier datagram, ip(7): this one was not sent, and the error is gone now.
                     self.traffic.datagrams.refuse();

@@ -1,8 +1,12 @@
 //! Clients and their sessions.
 
 use std::net::{SocketAddr, UdpSocket};
+use std::thread;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use squall_proxy::Change;
+use tokio::time::Instant;
 
 use crate::echo::{Echo, client, is_silent, proxy, receive, socket};
 use crate::support::{LONG, Rig, connect, pattern, wait};
@@ -54,11 +58,101 @@ fn a_session_ends_when_it_is_idle_and_the_next_datagram_makes_another() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_counted_and_heard_again_once_it_is() {
+fn what_only_the_server_sends_keeps_a_session_too() {
+    const IDLE: Duration = Duration::from_secs(3);
     let rig = Rig::new();
     let server = socket();
-    let there = server.local_addr().unwrap();
-    drop(server);
+    let at = proxy(&rig, server.local_addr().unwrap(), &json!({"idle_timeout": 86_400_000}));
+    loop {
+        let client = client(at);
+        client.send(b"ask").unwrap();
+        let (_, session) = server.recv_from(&mut [0; 3]).unwrap();
+        thread::sleep(IDLE);
+        let began = Instant::now();
+        server.send_to(b"tell", session).unwrap();
+        receive(&client);
+        let (_, before) = rig.call("GET", "/proxies/p/connections", &Value::Null);
+        let idle = json!({"idle_timeout": IDLE.as_millis() as u64});
+        assert_eq!(rig.call("PATCH", "/proxies/p", &idle).0, 200);
+        thread::sleep(IDLE / 20);
+        let (_, after) = rig.call("GET", "/proxies/p/connections", &Value::Null);
+        // Unless this machine has slept over it.
+        if began.elapsed() < IDLE {
+            let numbers = |list: &Value| list.as_array().unwrap().last().map(|one| one["connection"].clone());
+            assert_eq!(numbers(&after), numbers(&before));
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_session_does_not_end_while_something_of_it_is_held() {
+    let rig = Rig::new();
+    let server = socket();
+    let at = proxy(&rig, server.local_addr().unwrap(), &json!({"idle_timeout": 20}));
+    rig.toxic(&json!({"type": "latency", "stream": "upstream", "attributes": {"latency": 600}}));
+    client(at).send(b"late").unwrap();
+    assert_eq!(receive(&server), b"late");
+}
+
+// However long a datagram was held: whoever gets it has the whole idle time-out to answer.
+#[test]
+fn what_goes_to_the_server_begins_the_idle_time_anew() {
+    let rig = Rig::new();
+    let server = socket();
+    let at = proxy(&rig, server.local_addr().unwrap(), &json!({"idle_timeout": 3000}));
+    rig.toxic(&json!({"type": "latency", "stream": "upstream", "attributes": {"latency": 3200}}));
+    let client = client(at);
+    loop {
+        client.send(b"ask").unwrap();
+        let (_, session) = server.recv_from(&mut [0; 3]).unwrap();
+        let began = Instant::now();
+        thread::sleep(Duration::from_millis(300));
+        server.send_to(b"tell", session).unwrap();
+        // Unless this machine has slept over it.
+        if began.elapsed() < Duration::from_millis(1500) {
+            assert_eq!(receive(&client), b"tell");
+            return;
+        }
+    }
+}
+
+// The kernel tells of a refusal with the next datagram, and does not send that one.
+#[test]
+fn no_datagram_is_left_out_because_an_earlier_one_was_refused() {
+    let rig = Rig::new();
+    // At an address where nobody else takes a port that is free.
+    let dead = UdpSocket::bind("127.0.0.9:0").unwrap().local_addr().unwrap();
+    let at = proxy(&rig, dead, &json!({}));
+    // So that several go at once.
+    rig.toxic(&json!({"type": "latency", "stream": "upstream", "attributes": {"latency": 50}}));
+    let client = client(at);
+    for _ in 0..50 {
+        client.send(b"x").unwrap();
+    }
+    let all = json!({"received": 50, "sent": 50});
+    rig.wait("all are sent", |list| list.first().is_some_and(|one| one["upstream"] == all));
+    wait("it was refused", || rig.metric("squall_proxy_refused_datagrams_total") > 0);
+}
+
+#[test]
+fn sessions_end_when_the_proxy_is_to_end_and_are_not_waited_for() {
+    let rig = Rig::new();
+    let server = Echo::start();
+    let at = proxy(&rig, server.at, &json!({}));
+    let client = client(at);
+    client.send(b"x").unwrap();
+    receive(&client);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let drained = async { tokio::time::timeout(LONG, rig.server.drain(Duration::from_hours(1))).await };
+    runtime.block_on(drained).expect("nobody waits an hour");
+}
+
+#[test]
+fn a_server_that_is_not_there_is_counted_and_heard_again_once_it_is() {
+    let rig = Rig::new();
+    // At an address where nobody else takes a port that is free.
+    let there = UdpSocket::bind("127.0.0.9:0").unwrap().local_addr().unwrap();
     let at = proxy(&rig, there, &json!({}));
     let client = client(at);
     wait("it was refused often", || {
@@ -89,7 +183,8 @@ fn the_port_is_free_as_soon_as_the_proxy_is_disabled_or_gone_and_the_same_afterw
     for _ in 0..20 {
         client.send(b"x").unwrap();
         receive(&client);
-        assert_eq!(rig.call("PATCH", "/proxies/p", &json!({"enabled": false})).0, 200);
+        // By a program that embeds it: nothing is between this and the next line.
+        rig.server.update("p", &Change { enabled: Some(false), ..Change::default() }).unwrap();
         drop(UdpSocket::bind(at).unwrap());
         let (status, view) = rig.call("PATCH", "/proxies/p", &json!({"enabled": true}));
         assert_eq!((status, &view["listen"]), (200, &json!(format!("udp://{at}"))));
