@@ -390,6 +390,21 @@ mod tests {
     }
 
     #[test]
+    fn each_connection_and_each_way_of_it_has_chances_of_its_own_and_always_the_same() {
+        let live = live(1.0, 7);
+        let row = |connection, way| {
+            let mut dice = Dice::new(&live, connection, way);
+            [dice.throw(), dice.throw(), dice.throw()].map(f64::to_bits)
+        };
+        let rows = [(0, Way::Upstream), (0, Way::Downstream), (1, Way::Upstream), (1, Way::Downstream)]
+            .map(|(connection, way)| row(connection, way));
+        for (at, one) in rows.iter().enumerate() {
+            assert!(rows[..at].iter().all(|other| other != one), "{rows:?}");
+        }
+        assert_eq!(row(1, Way::Downstream), rows[3]);
+    }
+
+    #[test]
     fn only_the_named_clients_are_hit() {
         let mut live = live(1.0, 1);
         (live.toxic, _) = Toxic::read(&json!({"type": "latency", "clients": "10.1.0.0/16"})).unwrap();

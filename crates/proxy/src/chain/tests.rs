@@ -309,6 +309,76 @@ fn corruption_turns_one_bit_in_its_share_of_bytes() {
         .collect();
     assert!(turned.iter().all(|bits| *bits == 1));
     assert!((850..1150).contains(&turned.len()), "{}", turned.len());
+    let places = bench.came.iter().zip(&bench.left).fold(0, |places, (came, left)| places | (came ^ left));
+    assert_eq!(places, 0xff, "any bit of a byte");
+    // From a change on it is another share.
+    bench.toxics[0] = live(&json!({"type": "corrupt", "attributes": {"rate": 0}}), 1, 2);
+    bench.publish();
+    bench.come(10_000);
+    bench.run();
+    assert_eq!(bench.left[100_000..], bench.came[100_000..]);
+}
+
+#[test]
+fn being_woken_late_does_not_add_up_from_one_toxic_to_the_next() {
+    let mut bench = Bench::new();
+    for _ in 0..2 {
+        bench.step(Step::Add(json!({"type": "latency", "attributes": {"latency": 100}})));
+    }
+    let began = bench.now;
+    bench.come(1);
+    bench.now = began + Duration::from_millis(150);
+    bench.run();
+    assert_eq!(bench.chain.due(), Some(began + Duration::from_millis(200)));
+}
+
+#[test]
+fn another_bandwidth_is_in_force_at_once_and_gives_no_credit_for_the_time_before() {
+    let mut bench = Bench::new();
+    // A byte in a quarter of an hour.
+    bench.step(Step::Add(json!({"type": "bandwidth", "attributes": {"rate": 0.000_001}})));
+    bench.come(100_000);
+    bench.now += Duration::from_secs(10);
+    bench.run();
+    assert_eq!(bench.left.len(), 0);
+    bench.toxics[0] = live(&json!({"type": "bandwidth", "attributes": {"rate": 100}}), 1, 2);
+    bench.publish();
+    for _ in 0..100 {
+        bench.now += Duration::from_millis(1);
+        bench.run();
+    }
+    assert!((9_000..=10_000).contains(&bench.left.len()), "{}", bench.left.len());
+}
+
+#[test]
+fn limit_data_below_what_has_passed_closes_at_once() {
+    let mut bench = Bench::new();
+    bench.step(Step::Add(json!({"type": "limit_data", "attributes": {"bytes": 100}})));
+    bench.come(60);
+    bench.run();
+    bench.toxics[0] = live(&json!({"type": "limit_data", "attributes": {"bytes": 50}}), 1, 2);
+    bench.publish();
+    bench.run();
+    assert_eq!((bench.left.len(), &bench.ended), (60, &Some(Piece::Close)));
+}
+
+#[test]
+fn limit_time_counts_from_when_the_connection_was_opened_whenever_it_is_added_or_changed() {
+    let toxic =
+        |time: u32, revision| live(&json!({"type": "limit_time", "attributes": {"time": time}}), 1, revision);
+    let mut bench = Bench::new();
+    let at = |bench: &mut Bench, millis| {
+        bench.now = bench.opened + Duration::from_millis(millis);
+        bench.run()
+    };
+    assert_eq!(at(&mut bench, 50), None);
+    bench.toxics.push(toxic(100, 1));
+    assert_eq!((bench.publish(), at(&mut bench, 99)), (None, None));
+    bench.toxics[0] = toxic(200, 2);
+    assert_eq!((bench.publish(), at(&mut bench, 199)), (None, None));
+    bench.come(5);
+    assert_eq!((bench.run(), bench.left.len()), (None, 5), "until then all goes on");
+    assert_eq!(at(&mut bench, 200), Some(Cut::Close));
 }
 
 #[test]
@@ -326,4 +396,27 @@ fn a_silence_ends_in_time_and_when_it_is_taken_away() {
     assert_eq!(bench.run(), None);
     bench.toxics.clear();
     assert_eq!(bench.publish(), Some(Cut::Close), "what was dropped makes a hole that nobody must read over");
+
+    for (kind, how) in [("timeout", Cut::Close), ("reset_peer", Cut::Reset)] {
+        // A change counts from when the toxic was added.
+        let mut bench = Bench::new();
+        let began = bench.now;
+        bench.step(Step::Add(json!({"type": kind, "attributes": {"timeout": 3_600_000}})));
+        bench.now = began + Duration::from_millis(400);
+        bench.toxics[0] = live(&json!({"type": kind, "attributes": {"timeout": 500}}), 1, 2);
+        assert_eq!((bench.publish(), bench.run()), (None, None));
+        bench.now = began + Duration::from_millis(499);
+        assert_eq!((bench.run(), bench.chain.due()), (None, Some(began + Duration::from_millis(500))));
+        bench.now = began + Duration::from_millis(500);
+        assert_eq!(bench.run(), Some(how), "{kind}");
+    }
+    for (came, expected) in [(0, None), (10, Some(Cut::Reset))] {
+        let mut bench = Bench::new();
+        bench.step(Step::Add(json!({"type": "reset_peer", "attributes": {"timeout": 3_600_000}})));
+        if came > 0 {
+            bench.come(came);
+        }
+        bench.toxics.clear();
+        assert_eq!(bench.publish(), expected, "an idle connection goes on, one that lost bytes does not");
+    }
 }

@@ -218,6 +218,46 @@ fn a_line_carries_its_rate_and_loses_what_its_queue_has_no_room_for() {
     bench.until(100);
     let last = bench.left.last().unwrap();
     assert!((last.0 - 15.0).abs() < 0.1, "{last:?}");
+    // What comes later finds a line that is busy for as long.
+    let mut bench = Bench::new(&[Arc::clone(&toxic)]);
+    for number in 0..10 {
+        bench.come(number, 100);
+    }
+    bench.until(5);
+    bench.change(&[live(&slower, 1, 2, 1)]);
+    bench.until(7);
+    bench.come(10, 100);
+    bench.until(100);
+    let last = bench.left.last().unwrap();
+    assert!((last.0 - 17.0).abs() < 0.1 && last.1 == 10, "{last:?}");
+}
+
+#[test]
+fn what_is_overtaken_is_overtaken_by_just_as_many_as_the_gap_says() {
+    for gap in [1, 2, 5] {
+        let document =
+            json!({"type": "reorder", "attributes": {"percent": 20, "gap": gap, "delay": 86_400_000}});
+        let mut bench = Bench::new(&[live(&document, 1, 1, 3)]);
+        for number in 0..500 {
+            bench.come(number, 4);
+        }
+        let left = bench.numbers();
+        let ahead = |at: usize| left[..at].iter().filter(|number| **number > left[at]).count() as u64;
+        let overtaken: Vec<u64> = (0..left.len()).map(ahead).filter(|count| *count > 0).collect();
+        assert!(overtaken.len() > 50 && overtaken.iter().all(|count| *count == gap), "{gap}: {overtaken:?}");
+    }
+}
+
+#[test]
+fn the_first_datagram_is_lost_as_often_as_any() {
+    let document = json!({"type": "loss", "attributes": {"percent": 30, "correlation": 50}});
+    let lost = (0..2000).filter(|seed| {
+        let mut bench = Bench::new(&[live(&document, 1, 1, *seed)]);
+        bench.come(0, 4);
+        bench.left.is_empty()
+    });
+    let lost = lost.count();
+    assert!((500..700).contains(&lost), "{lost} of 2,000");
 }
 
 #[test]
