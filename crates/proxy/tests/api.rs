@@ -228,7 +228,7 @@ fn two_toxics_of_one_name_are_refused_wherever_they_come_from() {
     let toxic = json!({"type": "latency"});
     let body = json!([{"name": "a", "upstream": echo().to_string(), "toxics": [toxic, toxic]}]).to_string();
     let refused = squall_proxy::plans(body.as_bytes()).unwrap_err();
-    assert_eq!(refused.to_string(), "toxic already exists");
+    assert_eq!(refused.to_string(), "toxic already exists at toxic 2 of proxy 1");
     // As a program puts it together that embeds the proxy.
     let mut plan = squall_proxy::plans(body.replacen(r#"{"type":"latency"},"#, "", 1).as_bytes())
         .unwrap()
