@@ -3,7 +3,7 @@
 //! A rule is asked once for a connection, at its ClientHello. Where none asks for more the connection passes, encrypted
 //! as it is. A rule with a `certificate` takes the place of the server: the client sees that certificate, right or
 //! wrong, and what it says is looked into by rules for its protocol, and goes on as the rule's `upstream` says. What does not
-//! begin with a ClientHello is no TLS and is looked into as it is.
+//! begin with a ClientHello is no TLS and is looked into as it is. The rule that stands at a proxy for good is asked last.
 
 mod certificate;
 mod hello;

@@ -212,6 +212,24 @@ fn mistakes_in_a_config_file_and_on_the_command_line_have_their_place() {
             4,
             "could not make a proxy: listen 192.0.2.1:7: ",
         ),
+        (&["--to", "127.0.0.1:7", "--tls", "{}"], 2, "--protocol <PROTOCOL>"),
+        (
+            &["--to", "127.0.0.1:7", "--protocol", "http", "--tls", "{ autority: {} }"],
+            2,
+            "--tls:1:3]\n 1 | { autority: {} }",
+        ),
+        (
+            &[
+                "--to",
+                "127.0.0.1:7",
+                "--protocol",
+                "http",
+                "--tls",
+                "{ upstream: { tls: { roots: /nowhere } } }",
+            ],
+            3,
+            "--tls: could not fill in {file:/nowhere}: No such file",
+        ),
         (&["--listen", "unix:/tmp/api"], 2, "the API listens at HOST:PORT"),
     ] {
         let done = Command::new(binary::path()).arg("proxy").args(arguments).output().unwrap();
