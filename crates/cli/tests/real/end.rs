@@ -34,7 +34,8 @@ fn when_run_and_warden_are_killed_the_next_command_undoes() {
     let pause = format!("inject process-pause --pid {} --for 60s", victim.pid());
     let killed = stage.command(&pause).env("SQUALL_TEST_KILL", "both@after-change").output().unwrap();
     assert_eq!(killed.status.code(), None, "{}", text(&killed.stderr));
-    assert_eq!(victim.state(), "T");
+    // On a busy machine it stops only when it has its turn.
+    until("the pause", || victim.state() == "T");
     let status = stage.squall("status");
     assert_eq!(status.status.code(), Some(20), "{}", text(&status.stdout));
     assert!(text(&status.stdout).contains("NOBODY ANSWERS FOR IT"), "{}", text(&status.stdout));
