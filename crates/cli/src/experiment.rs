@@ -8,8 +8,11 @@ use squall_engine::home::HomeError;
 use squall_engine::preflight::{self, Examined};
 use squall_engine::reason::reason;
 use squall_engine::survey;
+use squall_model::fault::Fault;
 use squall_model::plan::Plan;
 use squall_model::target::{Inventory, Target};
+use squall_model::traffic::Protocol;
+use squall_proxy::toxic::Toxic;
 use squall_spec::Lints;
 use squall_spec::draft;
 use squall_spec::policy::Refusal;
@@ -46,7 +49,28 @@ pub(crate) fn of_text(
 ) -> Result<Planned, Failure> {
     let draft = squall_spec::read(name, text, &|target| read_target(folder, target))?;
     let (plan, lints) = draft.plan(survey(draft.target(), settings)?, seed)?;
+    for fault in &plan.faults {
+        takes(&fault.fault).map_err(|why| {
+            Failure::file(format!("{name}: the proxy would not take the fault `{}`: {why}", fault.name))
+        })?;
+    }
     Ok(Planned { plan, lints })
+}
+
+/// Whether squall's proxy takes a fault on traffic: patterns, regular expressions, words of protocols. Certificates are in
+/// files, which are read only when they are needed.
+fn takes(fault: &Fault) -> Result<(), String> {
+    let Fault::Traffic { toxics, protocol, .. } = fault else { return Ok(()) };
+    if *protocol == Protocol::Tls {
+        return Ok(());
+    }
+    for toxic in toxics {
+        let document = serde_json::json!({
+            "type": toxic.kind, "stream": toxic.stream, "attributes": toxic.attributes,
+        });
+        Toxic::read(&document).map_err(|refusal| refusal.of_file())?;
+    }
+    Ok(())
 }
 
 /// The plan of a recorded run, when what it saw then is what is there now.

@@ -124,6 +124,13 @@ impl Supervisor {
         self.instances(service).into_iter().filter_map(|instance| instance.process).collect()
     }
 
+    /// How its instances ended, when all of them have and nothing starts them again.
+    pub(crate) fn ended(&self, service: &str) -> Option<String> {
+        let services = self.services.borrow();
+        let ended: Option<Vec<String>> = services.get(service)?.keepers.values().map(Keeper::ended).collect();
+        ended?.into_iter().next()
+    }
+
     /// Carries out an order, for which an undo was written. Returns when it is done.
     pub(crate) async fn obey(&self, order: Order, receipt: &Receipt) -> Result<(), String> {
         let _ = receipt;

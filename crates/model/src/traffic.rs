@@ -21,6 +21,9 @@ pub struct Via {
     /// How it opens connections of TLS, where the target says so: attributes of a rule of its API, with files as `{file:PATH}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Map<String, Value>>,
+    /// What it reads the traffic as, where the run starts it. `None`: nobody but the proxy knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<Protocol>,
 }
 
 /// What the traffic is read as.
@@ -64,6 +67,18 @@ impl Via {
 }
 
 impl Protocol {
+    /// Whether a proxy that reads the traffic as this one can hit it as the other.
+    pub fn can_be_hit_as(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Udp, other) => other == Self::Udp,
+            (_, Self::Udp) => false,
+            // Bytes: the first rule says what they are. Every connection has bytes, and may be encrypted.
+            (Self::Tcp | Self::Tls, _) | (_, Self::Tcp | Self::Tls) => true,
+            (Self::Http | Self::Websocket, other) => matches!(other, Self::Http | Self::Websocket),
+            (own, other) => own == other,
+        }
+    }
+
     /// Whether it consists of requests that are answered, so that a proxy can say what came of each.
     pub fn has_requests(self) -> bool {
         matches!(self, Self::Http | Self::Redis | Self::Postgres)

@@ -84,6 +84,7 @@ codes! {
     MissingOn "missing-on" "The fault acts on processes: `on: { service: NAME }` says whose."
     NeedlessOn "needless-on" "The fault acts on the whole host, so it cannot be narrowed to a service."
     NeedlessPick "needless-pick" "The fault acts on a service as a whole, so single instances cannot be chosen."
+    OtherProtocol "other-protocol" "The proxy in front of the service reads its traffic as another protocol than the fault is about, so the fault could never hit anything. Leave `protocol` out of `proxy`, or give the fault to the service that speaks it."
     NoControl "no-control" "squall did not start the service and has not been told how to do this to it. Give the programs under `control:` in the target."
     NoMeasures "no-measures" "Without a measure there is no steady state, and so nothing that the experiment could find out."
     NoTasks "no-tasks" "The target does not say how a task is handed to it. Give `tasks: { url: ... }` in the target, or use `load: { http: ... }`."

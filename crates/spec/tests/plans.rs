@@ -103,6 +103,7 @@ target:
       health: { http: "http://127.0.0.1:{port:app}/health" }
       proxy: { api: "http://127.0.0.1:8474", name: web }
     cache: { find: { port: 6379 }, proxy: { listen: "127.0.0.1:{port:via}", upstream: "127.0.0.1:6379", protocol: redis }, control: { stop: [redis-cli, shutdown], start: [redis-server], scale: [scale, "{count}"] } }
+    dns: { find: { elsewhere: {} }, proxy: { upstream: "10.0.0.2:53", protocol: udp } }
     db: { find: { unit: postgresql.service }, health: { tcp: "127.0.0.1:5432" } }
     log: { find: { list: [pgrep, -x, rsyslogd] } }
   queue: { stats: [stats, --json] }
@@ -154,7 +155,7 @@ faults:
   restart: { inject: { service-restart: {} }, on: { service: db } }
   scale: { inject: { service-scale: { to: 0, every: 1s } }, on: { service: app } }
   slow: { inject: { tcp: { delay: 10ms, jitter: 5ms, bandwidth: 1 MB, slice: 100 B, pause: 1ms, direction: both } }, on: { service: cache }, percent: 30 % }
-  bursts: { inject: { udp: { delay: 10ms, jitter: 20ms, distribution: pareto, in-order: true, loss: 5 %, correlation: 75 %, duplicate: 1 %, reorder: 2 %, corrupt: 0.1 %, bandwidth: 1 MB, limit: 1472 B } }, on: { service: cache }, percent: 30 % }
+  bursts: { inject: { udp: { delay: 10ms, jitter: 20ms, distribution: pareto, in-order: true, loss: 5 %, correlation: 75 %, duplicate: 1 %, reorder: 2 %, corrupt: 0.1 %, bandwidth: 1 MB, limit: 1472 B } }, on: { service: dns }, percent: 30 % }
   busy: { inject: { redis: { commands: [BLMOVE, "CONFIG SET"], keys: "jobs:*", delay: 100ms, jitter: 20ms, error: "MOVED 127.0.0.1:7001", every: 2 } }, on: { service: cache }, percent: 30 % }
   shed: { inject: { http: { paths: [/cart, "/pay/*"], answer: { status: 429, headers: { Retry-After: "2" } }, first: 10 } }, on: { service: app } }
   serial: { inject: { postgres: { kinds: [update], statement: "orders", error: "40001" } }, on: { service: app } }

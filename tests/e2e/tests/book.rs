@@ -13,6 +13,8 @@ target:
     worker: { start: { run: [sleep, '60'], count: 4 } }
     api: { start: { run: [sleep, '60'] }, proxy: { listen: '127.0.0.1:2', upstream: '127.0.0.1:1' } }
     redis: { start: { run: [sleep, '60'] }, proxy: { listen: '127.0.0.1:4', upstream: '127.0.0.1:3' } }
+    database: { start: { run: [sleep, '60'] }, proxy: { listen: '127.0.0.1:6', upstream: '127.0.0.1:5' } }
+    dns: { start: { run: [sleep, '60'] }, proxy: { listen: '127.0.0.1:8', upstream: '127.0.0.1:7', protocol: udp } }
 ";
 const STEADY: &str = "\
 steady: { measures: { any: { command: { run: ['true'], read: exit }, expect: '== 0', abort: '> 100' } } }

@@ -209,14 +209,52 @@ fn a_name_server_whose_answers_are_lost_is_missed_and_heard_again_afterwards() {
     leaves_nothing(&squall);
 }
 
-// The proxy knows what it carries: a fault on datagrams finds none in a stream.
+// The target says what the proxy carries: a fault on datagrams finds none in a stream.
 #[test]
-fn a_fault_on_datagrams_is_refused_by_a_proxy_of_connections() {
+fn a_fault_on_datagrams_is_refused_for_a_proxy_of_connections() {
     let squall = Squall::new();
     let redis = Redis::start(squall.dir());
     let text = experiment(&redis, OWN_PROXY, OWN_PORT, "matches ^PONG", "udp: { loss: 10 % }", "2s");
     let output = squall.run(["run", squall.file("udp.yaml", &text).to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+    assert!(said(&output).contains("`proxy: { protocol: udp }`"), "{}", said(&output));
+    assert!(squall.runs().is_empty(), "nothing was begun");
+}
+
+// What the proxy would not take is known before anything is touched.
+#[test]
+fn a_fault_that_the_proxy_would_refuse_is_a_mistake_of_the_file() {
+    let squall = Squall::new();
+    let redis = Redis::start(squall.dir());
+    for (fault, words) in [
+        ("redis: { error: MOVED nowhere }", "the fault `slow`: error.moved.to: `nowhere` is no address"),
+        ("http: { paths: ['/['], status: 500 }", "the fault `slow`: path: `/[` has a `[` without `]`"),
+    ] {
+        let text = experiment(&redis, "", OWN_PORT, "matches ^PONG", fault, "2s");
+        let file = squall.file("refused.yaml", &text);
+        for command in ["check", "run"] {
+            let output = squall.run([command, file.to_str().unwrap()]);
+            assert_eq!(output.status.code(), Some(3), "{command}: {}", said(&output));
+            assert!(said(&output).contains(words), "{command}: {}", said(&output));
+        }
+    }
+    assert!(squall.runs().is_empty(), "nothing was begun");
+}
+
+#[test]
+fn a_proxy_that_reads_websocket_starts_and_one_that_ends_says_why() {
+    let squall = Squall::new();
+    let redis = Redis::start(squall.dir());
+    let through = |proxy: &str, port: &str| {
+        let text = experiment(&redis, proxy, port, "matches .", "tcp: { delay: 1ms }", "2s");
+        squall.run(["run", squall.file("through.yaml", &text).to_str().unwrap()])
+    };
+    let output = through("protocol: websocket", OWN_PORT);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    // An address that no machine has (RFC 5737).
+    let output = through("listen: '192.0.2.1:7'", "7");
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
-    assert!(said(&output).contains("udp:// addresses"), "{}", said(&output));
+    let words = "cache-proxy has ended before it was well: exit code 4: error: could not make a proxy: listen 192.0.2.1:7";
+    assert!(said(&output).contains(words), "{}", said(&output));
     leaves_nothing(&squall);
 }

@@ -89,14 +89,17 @@ async fn wait_until_well(run: &Rc<Run>, service: &Service, health: &Probe) -> Re
         loop {
             let outcome = prober.read().await;
             if expected.holds(&outcome, None) {
-                return;
+                return Ok(());
+            }
+            if let Some(how) = run.supervisor.ended(&service.name) {
+                return Err(format!("{} has ended before it was well: {how}", service.name));
             }
             last = Some(outcome);
             tokio::time::sleep(PAUSE).await;
         }
     };
-    if tokio::time::timeout(WELL_WITHIN, well).await.is_ok() {
-        return Ok(());
+    if let Ok(is_well) = tokio::time::timeout(WELL_WITHIN, well).await {
+        return is_well;
     }
     let last = last.map(|outcome| outcome.to_string()).unwrap_or_default();
     Err(format!("{} was not well within {}: {last}", service.name, Span(WELL_WITHIN)))

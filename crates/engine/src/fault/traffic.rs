@@ -85,7 +85,10 @@ fn hit(api: ProxyApi, names: Vec<String>, within: Duration) -> Measuring {
                 None => return Ok("in force, as the proxy says, which counts no hits".to_owned()),
                 Some(0) if waited < within => std::thread::sleep(PAUSE),
                 Some(0) => {
-                    return Err(format!("nothing passed through the proxy that it could hit, in {within:?}"));
+                    let seconds = within.as_secs_f64();
+                    return Err(format!(
+                        "nothing passed through the proxy that it could hit, in {seconds:.1} s"
+                    ));
                 }
                 Some(hits) => {
                     let seconds = waited.as_secs_f64();

@@ -1,6 +1,8 @@
 //! One instance of a service: a process that is started again when it ends, unless it is wanted down.
 
 use std::cell::RefCell;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -37,7 +39,12 @@ pub(super) enum Desired {
 struct State {
     process: Option<ProcessRef>,
     failure: Option<String>,
+    /// How it ended, while it is not started again.
+    ended: Option<String>,
 }
+
+/// The last bytes of a log that are looked through for what went wrong.
+const TAIL: u64 = 4096;
 
 /// Between two attempts to start a program that cannot be started.
 const RETRY: Duration = Duration::from_millis(100);
@@ -96,6 +103,11 @@ impl Keeper {
         self.state.borrow().process
     }
 
+    /// How it ended, where nothing starts it again by itself, with what its log says of it.
+    pub(super) fn ended(&self) -> Option<String> {
+        self.state.borrow().ended.clone()
+    }
+
     /// Why it could not be started again.
     pub(super) fn failure(&self) -> Option<String> {
         self.state.borrow().failure.clone()
@@ -130,6 +142,22 @@ impl Recipe {
     }
 }
 
+impl Recipe {
+    /// The line of its log that tells most likely why it ended: the last with an error in it, or the last of all.
+    fn last_words(&self) -> Option<String> {
+        let mut log = File::open(&self.log).ok()?;
+        let length = log.metadata().ok()?.len();
+        log.seek(SeekFrom::Start(length.saturating_sub(TAIL))).ok()?;
+        let mut tail = Vec::new();
+        log.take(TAIL).read_to_end(&mut tail).ok()?;
+        let tail = String::from_utf8_lossy(&tail);
+        let lines = || tail.lines().map(str::trim).filter(|line| !line.is_empty());
+        let telling =
+            lines().rfind(|line| line.to_ascii_lowercase().contains("error")).or(lines().next_back())?;
+        Some(telling.chars().filter(|c| !c.is_control()).take(300).collect())
+    }
+}
+
 async fn keep(
     recipe: Recipe,
     mut child: Child,
@@ -139,7 +167,12 @@ async fn keep(
 ) {
     loop {
         let how = ended(&mut child).await;
-        state.borrow_mut().process = None;
+        {
+            let mut state = state.borrow_mut();
+            state.process = None;
+            let said = recipe.last_words().map_or(String::new(), |words| format!(": {words}"));
+            state.ended = recipe.restart_after.is_none().then(|| format!("{how}{said}"));
+        }
         tell(EventKind::InstanceEnded { instance: recipe.name.clone(), how });
         child = loop {
             if wait_until_wanted(&mut wanted, recipe.restart_after).await.is_none() {
@@ -155,6 +188,7 @@ async fn keep(
             let mut state = state.borrow_mut();
             state.process = Some(reference(child.process()));
             state.failure = None;
+            state.ended = None;
         }
         tell(EventKind::InstanceStarted { instance: recipe.name.clone(), pid: child.process().pid });
     }

@@ -3,7 +3,7 @@
 use squall_model::fault::Fault;
 use squall_model::plan::{Condition, PlannedFault};
 use squall_model::target::{Find, Service};
-use squall_model::traffic::Via;
+use squall_model::traffic::{Protocol, Via};
 use squall_model::unit::{Percent, Span};
 
 use crate::code::Code;
@@ -204,8 +204,20 @@ fn reachable(
     notes: &mut Notes<'_>,
 ) -> Option<()> {
     if acts == Acts::Traffic {
-        if service.proxy.is_some() {
-            return Some(());
+        if let Some(via) = &service.proxy {
+            let other = via.protocol.filter(|own| !protocol(kind).is_none_or(|hit| own.can_be_hit_as(hit)));
+            let Some(other) = other else { return Some(()) };
+            let message = format!(
+                "`{kind}` cannot hit what the proxy in front of `{}` reads as `{other}`",
+                service.name
+            );
+            let mistake = Mistake::new(Code::OtherProtocol, message, place, format!("`protocol: {other}`"));
+            notes.mistake(mistake.help(if kind == Protocol::Udp.name() {
+                "datagrams need a proxy of their own: `proxy: { protocol: udp }`"
+            } else {
+                "leave `protocol` out of the service's `proxy`, or write the one that it speaks"
+            }));
+            return None;
         }
         let message = format!("`{kind}` needs a proxy in front of `{}`", service.name);
         notes.mistake(no_proxy(message, place));
@@ -220,6 +232,12 @@ fn reachable(
             .help("`tcp`, `udp`, `http`, `websocket`, `redis`, `postgres` and `tls` act on its traffic"),
     );
     None
+}
+
+/// What a fault of this kind reads the traffic as.
+fn protocol(kind: &str) -> Option<Protocol> {
+    use Protocol::{Http, Postgres, Redis, Tcp, Tls, Udp, Websocket};
+    [Tcp, Udp, Http, Websocket, Redis, Postgres, Tls].into_iter().find(|protocol| protocol.name() == kind)
 }
 
 fn choice(

@@ -45,7 +45,13 @@ pub(crate) fn proxy(
             .as_ref()
             .map_or(Some(name), |named| text::name(named, "a proxy", notes).then_some(named.value.as_str()));
         return Some(Planned {
-            via: Via { api: text::url(api, &[], notes)?, name: name?.to_owned(), redirect: None, tls: None },
+            via: Via {
+                api: text::url(api, &[], notes)?,
+                name: name?.to_owned(),
+                redirect: None,
+                tls: None,
+                protocol: None,
+            },
             service: None,
         });
     }
@@ -78,14 +84,22 @@ pub(crate) fn proxy(
         notes.mistake(Mistake::new(Code::DuplicateKey, message, written.place, "two services of one name"));
         return None;
     }
+    let listens = listen.as_ref().map(|at| at.place);
     let listen = match listen {
-        Some(listen) => text::template(listen, &[], notes)?,
+        Some(listen) => address(listen, notes)?,
         None => Template(format!("127.0.0.1:{{port:{own}}}")),
     };
     let upstream = match upstream {
-        Some(upstream) => text::template(upstream, &[], notes)?,
+        Some(upstream) => address(upstream, notes)?,
         None => own_address(name, find?, written.place, notes)?,
     };
+    let plain = |at: &Template| at.0.replace("localhost:", "127.0.0.1:");
+    if plain(&listen) == plain(&upstream) {
+        let message = format!("the proxy of `{name}` would listen at its own upstream, {upstream}");
+        let mistake = Mistake::new(Code::BadAddress, message, listens.unwrap_or(written.place), "taken");
+        notes.mistake(mistake.help("leave `listen` out, or write another port"));
+        return None;
+    }
     let (listen, upstream) = (of(protocol, listen), of(protocol, upstream));
     let address = format!("127.0.0.1:{{port:{own}-api}}");
     let api = format!("http://{address}");
@@ -114,7 +128,8 @@ pub(crate) fn proxy(
     };
     // As `squall proxy` names it.
     let redirect = is_transparent.then(|| Template(format!("squall-{{port:{own}}}")));
-    let via = Via { api: Template(api), name: name.to_owned(), redirect, tls: standing };
+    let protocol = Some(protocol);
+    let via = Via { api: Template(api), name: name.to_owned(), redirect, tls: standing, protocol };
     Some(Planned { via, service: Some(service) })
 }
 
@@ -175,6 +190,24 @@ fn own_address(name: &str, find: &Find, place: Place, notes: &mut Notes<'_>) -> 
     };
     notes.mistake(Mistake::new(Code::MissingKey, message, place, "needs `upstream`").help(help));
     None
+}
+
+/// `HOST:PORT`, `udp://HOST:PORT` or `unix:/PATH`, where there may be references.
+fn address(written: &At<String>, notes: &mut Notes<'_>) -> Option<Template> {
+    let text = &written.value;
+    let fits = match text.strip_prefix("udp://").unwrap_or(text).rsplit_once(':') {
+        _ if text.contains(char::is_whitespace) => false,
+        _ if text.contains('{') || text.starts_with("unix:/") => true,
+        Some((host, port)) => port.parse::<u16>().is_ok() && !host.contains('/'),
+        None => false,
+    };
+    if !fits {
+        let message = format!("`{text}` is no address");
+        let mistake = Mistake::new(Code::BadAddress, message, written.place, "expected HOST:PORT");
+        notes.mistake(mistake.help("write for example `127.0.0.1:6379` or `unix:/run/x.sock`"));
+        return None;
+    }
+    text::template(written, &[], notes)
 }
 
 /// An address of that protocol, in the words of `squall proxy`.
