@@ -181,7 +181,7 @@ fn commands_inside_of_tls_are_hit_where_the_proxy_opens_it() {
          proxy: {{ protocol: redis, tls: {{ authority: {{ certificate: ca.pem, key: ca.key }}, upstream: {{ tls: {{ name: shop.test, roots: ca.pem }} }} }} }}\n\
          steady:\n  every: 300ms\n  measures:\n    \
          ping: {{ command: {{ run: [redis-cli, --tls, --cacert, ca.pem, -p, '{{port:cache-proxy}}', ping], read: text }}, expect: 'matches ^PONG', judge: [before, after] }}\n\
-         baseline: 900ms\nduration: 2s\n\
+         baseline: 900ms\nduration: 3s\n\
          faults:\n  loading: {{ inject: {{ redis: {{ commands: PING, error: LOADING }} }}, on: {{ service: cache }} }}\n\
          recovery: {{ within: 20s, steady-for: 300ms }}\n"
     ));
