@@ -36,7 +36,7 @@ macro_rules! attributes {
             pub jitter: Option<u64>,
             /// How the jitter is spread: `uniform`, `normal` or `pareto`, as of the toxic `latency`; evenly where nothing is said.
             #[serde(skip_serializing_if = "Option::is_none")]
-            pub distribution: Option<crate::toxic::Shape>,
+            pub distribution: Option<crate::shape::Shape>,
             $($what)*
         }
 

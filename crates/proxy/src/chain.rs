@@ -25,8 +25,9 @@ use bytes::Bytes;
 pub(crate) use datagram::Line;
 use filter::Filtered;
 
+use crate::dice::Dice;
 use crate::layer::Way;
-use crate::toxic::{Dice, Kind, Live};
+use crate::toxic::{Kind, Live};
 
 /// What goes along a way, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -212,7 +213,7 @@ fn stage(
     opened: Instant,
     now: Instant,
 ) -> Option<Box<dyn Stage>> {
-    let dice = Dice::new(live, connection, way);
+    let dice = Dice::of_way(live.seed, connection, way);
     let stage: Box<dyn Stage> = match &live.toxic.kind {
         Kind::Latency(attributes) => Box::new(latency::Latency::new(attributes.clone(), dice)),
         Kind::Bandwidth(attributes) => Box::new(bandwidth::Bandwidth::new(live, attributes.clone(), way)),

@@ -36,6 +36,7 @@ pub mod clients;
 mod connection;
 mod delay_line;
 mod descriptors;
+mod dice;
 mod document;
 mod event;
 mod gate;
@@ -57,6 +58,7 @@ mod refusal;
 mod remainder;
 pub mod rulebook;
 mod server;
+pub mod shape;
 pub mod share;
 #[cfg(test)]
 mod simulation;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use crate::dice::Dice;
 use crate::mistake::Mistake;
-use crate::toxic::{Dice, Shape};
+use crate::shape::Shape;
 
 /// The longest delay with its jitter: an hour, in milliseconds. A long tail ends there too.
 const LONGEST: u64 = 3_600_000;
@@ -58,7 +59,7 @@ impl Pause {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rulebook::chance;
+    use crate::dice::chance;
 
     #[test]
     fn a_jitter_is_even_around_the_delay_and_never_before_now() {

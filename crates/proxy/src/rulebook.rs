@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Instant;
 
+use crate::dice::chance;
 use crate::groups::{Groups, Side, Ticket};
 use crate::share::Share;
 
@@ -137,27 +138,9 @@ impl<'a, R> Drawn<'a, R> {
     }
 }
 
-/// From 0 to below 1, by a seed and a number (SplitMix64, Steele et al. 2014).
-pub fn chance(seed: u64, number: u64) -> f64 {
-    let mut z = seed.wrapping_add(number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_same_seed_draws_the_same_chances_and_they_are_even() {
-        let draws: Vec<f64> = (0..10_000).map(|number| chance(7, number)).collect();
-        assert!(draws.iter().all(|draw| (0.0..1.0).contains(draw)));
-        let below = draws.iter().filter(|draw| **draw < 0.3).count();
-        assert!((2_800..3_200).contains(&below), "{below}");
-        assert!((0..10_000).zip(&draws).all(|(number, draw)| chance(7, number).to_bits() == draw.to_bits()));
-        assert_ne!(chance(7, 0).to_bits(), chance(8, 0).to_bits());
-    }
 
     #[test]
     fn a_replaced_book_is_seen_by_every_handle_and_counts_stay_with_the_rule() {

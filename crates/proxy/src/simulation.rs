@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use turmoil::{Builder, Sim};
 
-use crate::rulebook::chance;
+use crate::dice::Dice;
 use crate::toxic::{Live, Toxic};
 
 /// How far the simulation goes at once, and how long a message is on its way between two hosts.
@@ -51,13 +51,7 @@ async fn until(at: Option<Instant>) {
     }
 }
 
-/// Numbers drawn from a seed.
-struct Draw(u64, u64);
-
-impl Draw {
-    /// One below this.
-    fn below(&mut self, end: u64) -> u64 {
-        self.1 += 1;
-        (chance(self.0, self.1) * end as f64) as u64
-    }
+/// A number below this.
+fn below(dice: &mut Dice, end: u64) -> u64 {
+    (dice.throw() * end as f64) as u64
 }

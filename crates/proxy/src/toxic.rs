@@ -3,7 +3,6 @@
 mod attributes;
 mod datagram;
 mod millis;
-mod shape;
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -17,14 +16,13 @@ pub use attributes::{
 };
 pub use datagram::{Duplicate, LimitSize, Loss, Reorder};
 pub use millis::Millis;
-pub use shape::Shape;
 
 use crate::chain::Line;
 use crate::clients::Clients;
+use crate::dice::chance;
 use crate::layer::Way;
 use crate::names::Names;
 use crate::refusal::Refusal;
-use crate::rulebook::chance;
 
 /// Which way a toxic works.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -273,45 +271,6 @@ impl Live {
     }
 }
 
-/// A seed from another one and a text (FNV-1a, then the mixing of SplitMix64).
-pub(crate) fn seed_of(seed: u64, parts: &[&str]) -> u64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ seed;
-    for part in parts {
-        for byte in part.bytes().chain([0]) {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-    let mut z = hash.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
-/// A row of chances that belongs to one toxic, connection and way.
-#[derive(Debug)]
-pub(crate) struct Dice {
-    seed: u64,
-    thrown: u64,
-}
-
-impl Dice {
-    pub(crate) fn new(live: &Live, connection: u64, way: Way) -> Self {
-        let way = if way == Way::Upstream { "up" } else { "down" };
-        Self { seed: seed_of(live.seed ^ connection.rotate_left(32), &[way]), thrown: 0 }
-    }
-
-    /// A row of its own for this seed.
-    pub(crate) fn of(seed: u64) -> Self {
-        Self { seed, thrown: 0 }
-    }
-
-    /// From 0 to below 1.
-    pub(crate) fn throw(&mut self) -> f64 {
-        self.thrown += 1;
-        chance(self.seed, self.thrown)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -387,21 +346,6 @@ mod tests {
         assert!((450..550).contains(&half.iter().filter(|hit| **hit).count()));
         assert!((0..1000).all(|number| !half[number as usize] || live(0.8, 7).hits(number, None)));
         assert!((0..1000).all(|number| live(1.0, 7).hits(number, None) && !live(0.0, 7).hits(number, None)));
-    }
-
-    #[test]
-    fn each_connection_and_each_way_of_it_has_chances_of_its_own_and_always_the_same() {
-        let live = live(1.0, 7);
-        let row = |connection, way| {
-            let mut dice = Dice::new(&live, connection, way);
-            [dice.throw(), dice.throw(), dice.throw()].map(f64::to_bits)
-        };
-        let rows = [(0, Way::Upstream), (0, Way::Downstream), (1, Way::Upstream), (1, Way::Downstream)]
-            .map(|(connection, way)| row(connection, way));
-        for (at, one) in rows.iter().enumerate() {
-            assert!(rows[..at].iter().all(|other| other != one), "{rows:?}");
-        }
-        assert_eq!(row(1, Way::Downstream), rows[3]);
     }
 
     #[test]

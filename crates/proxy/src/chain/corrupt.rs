@@ -6,7 +6,8 @@ use bytes::{Bytes, BytesMut};
 
 use super::Piece;
 use super::filter::{Filter, Passed};
-use crate::toxic::{Dice, Kind, Live};
+use crate::dice::Dice;
+use crate::toxic::{Kind, Live};
 
 /// Which bytes are damaged.
 #[derive(Debug)]

@@ -14,8 +14,9 @@ pub(crate) use line::Line;
 
 use super::filter::Filtered;
 use super::{Stage, corrupt::Damage};
+use crate::dice::Dice;
 use crate::layer::Way;
-use crate::toxic::{Dice, Kind, Live};
+use crate::toxic::{Kind, Live};
 
 /// The stages of datagrams.
 pub(super) fn stage(
@@ -25,7 +26,7 @@ pub(super) fn stage(
     _opened: Instant,
     _now: Instant,
 ) -> Option<Box<dyn Stage>> {
-    let dice = Dice::new(live, session, way);
+    let dice = Dice::of_way(live.seed, session, way);
     let sieve = |rule| Some(Filtered::by(sieve::Sieve::new(live, rule)));
     match &live.toxic.kind {
         Kind::Latency(attributes) => Some(Box::new(latency::Latency::new(live, attributes.clone(), dice))),

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::hold::Hold;
 use super::{Cut, Piece, Stage};
-use crate::toxic::{self, Dice, Kind, Live};
+use crate::dice::Dice;
+use crate::toxic::{self, Kind, Live};
 
 /// What one delay line holds at most: 100 ms of 80 MB/s, or a second of 8 MB/s. Beyond that the sender waits.
 const LIMIT: usize = 8 * 1024 * 1024;

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::hold::Hold;
 use super::{Cut, Piece, Stage};
-use crate::toxic::{self, Dice, Kind, Live};
+use crate::dice::Dice;
+use crate::toxic::{self, Kind, Live};
 
 /// What is held at most; the sender waits.
 const LIMIT: usize = 64 * 1024;

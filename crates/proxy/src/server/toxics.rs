@@ -6,10 +6,11 @@ use std::sync::atomic::Ordering;
 use serde_json::Value;
 
 use super::Server;
+use crate::dice::seed_of;
 use crate::event::What;
 use crate::proxy::Proxy;
 use crate::refusal::Refusal;
-use crate::toxic::{Live, Shared, Toxic, seed_of};
+use crate::toxic::{Live, Shared, Toxic};
 
 impl Server {
     pub(super) fn set_toxics(&self, proxy: &mut Proxy, toxics: &[Toxic]) -> Result<(), Refusal> {

@@ -9,8 +9,9 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use turmoil::net::{TcpListener, TcpStream};
 
-use super::{Draw, Phases, TICK, live, now, simulation, until};
+use super::{Phases, TICK, below, live, now, simulation, until};
 use crate::chain::{Chain, Piece};
+use crate::dice::Dice;
 use crate::layer::Way;
 
 /// One way of a connection.
@@ -193,40 +194,41 @@ fn messages_are_late_by_exactly_their_latency_for_half_an_hour() {
 #[test]
 fn no_byte_is_lost_whatever_toxics_come_and_go_while_the_network_stalls() {
     for seed in 0..12 {
-        let mut draw = Draw(seed, 0);
+        let mut dice = Dice::of(seed);
         let mut phases = Vec::new();
         let mut toxics: Vec<_> = Vec::new();
         for id in 0..40 {
-            if !toxics.is_empty() && draw.below(2) == 0 {
-                toxics.remove(draw.below(toxics.len() as u64) as usize);
+            if !toxics.is_empty() && below(&mut dice, 2) == 0 {
+                toxics.remove(below(&mut dice, toxics.len() as u64) as usize);
             }
-            let mut document = match draw.below(4) {
+            let mut document = match below(&mut dice, 4) {
                 0 => {
-                    json!({"type": "latency", "attributes": {"latency": draw.below(3000), "jitter": draw.below(500)}})
+                    json!({"type": "latency", "attributes": {"latency": below(&mut dice, 3000), "jitter": below(&mut dice, 500)}})
                 }
-                1 => json!({"type": "bandwidth", "attributes": {"rate": 1 + draw.below(100)}}),
+                1 => json!({"type": "bandwidth", "attributes": {"rate": 1 + below(&mut dice, 100)}}),
                 2 => {
-                    json!({"type": "slicer", "attributes": {"average_size": 1 + draw.below(500), "delay": draw.below(1000)}})
+                    json!({"type": "slicer", "attributes": {"average_size": 1 + below(&mut dice, 500), "delay": below(&mut dice, 1000)}})
                 }
-                _ => json!({"type": "slow_close", "attributes": {"delay": draw.below(5000)}}),
+                _ => json!({"type": "slow_close", "attributes": {"delay": below(&mut dice, 5000)}}),
             };
-            document["stream"] = ["upstream", "downstream", "both"][draw.below(3) as usize].into();
+            document["stream"] = ["upstream", "downstream", "both"][below(&mut dice, 3) as usize].into();
             toxics.push(live(&document, id));
             phases.push((Duration::from_millis(500 * id), toxics.clone()));
         }
         phases.push((Duration::from_secs(30), Vec::new()));
-        let mut stalls: Vec<_> = (0..10).map(|_| Duration::from_millis(10 * draw.below(2500))).collect();
+        let mut stalls: Vec<_> =
+            (0..10).map(|_| Duration::from_millis(10 * below(&mut dice, 2500))).collect();
         stalls.sort();
         run(Duration::from_mins(10), phases, stalls, async move {
             let (mut from, mut to) = TcpStream::connect(("proxy", 1)).await?.into_split();
             let mut sent = Vec::new();
             for number in 0..200_u64 {
-                let bytes: Vec<u8> = (0..draw.below(2000)).map(|at| (at ^ number) as u8).collect();
+                let bytes: Vec<u8> = (0..below(&mut dice, 2000)).map(|at| (at ^ number) as u8).collect();
                 sent.extend(bytes);
             }
             let write = async {
                 for chunk in sent.chunks(1000) {
-                    tokio::time::sleep(Duration::from_millis(draw.below(200))).await;
+                    tokio::time::sleep(Duration::from_millis(below(&mut dice, 200))).await;
                     to.write_all(chunk).await?;
                 }
                 to.shutdown().await

@@ -4,10 +4,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::Millis;
 use super::datagram::{Duplicate, LimitSize, Loss, Reorder, check_loss, check_reorder};
-use super::{Millis, Shape};
 use crate::protocol::{RuleKind, wanted};
 use crate::refusal::Refusal;
+use crate::shape::Shape;
 
 /// The longest delay, a day. Also what one chunk may be held.
 pub(super) const DAY: f64 = 86_400_000.0;

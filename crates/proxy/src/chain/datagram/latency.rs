@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::super::{Cut, Piece, Stage};
-use crate::toxic::{self, Dice, Kind, Live, Shared};
+use crate::dice::Dice;
+use crate::toxic::{self, Kind, Live, Shared};
 
 const YEAR: Duration = Duration::from_hours(366 * 24);
 

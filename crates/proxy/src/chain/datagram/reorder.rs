@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::super::hold::Hold;
 use super::super::{Cut, Piece, Stage};
-use crate::toxic::{self, Dice, Kind, Live, Shared};
+use crate::dice::Dice;
+use crate::toxic::{self, Kind, Live, Shared};
 
 /// One that waits.
 #[derive(Debug)]

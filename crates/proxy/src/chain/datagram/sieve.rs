@@ -6,7 +6,8 @@ use std::time::Instant;
 use super::super::Piece;
 use super::super::corrupt::Damage;
 use super::super::filter::{Filter, Passed};
-use crate::toxic::{self, Dice, Kind, Live, Shared};
+use crate::dice::Dice;
+use crate::toxic::{self, Kind, Live, Shared};
 
 /// What becomes of a datagram.
 #[derive(Debug)]

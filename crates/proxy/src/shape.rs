@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Dice;
+use crate::dice::Dice;
 
 /// The distribution of a delay around its value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     fn draws(shape: Shape) -> Vec<f64> {
-        let mut dice = Dice { seed: 3, thrown: 0 };
+        let mut dice = Dice::of(3);
         let mut drawn: Vec<f64> =
             (0..20_000).map(|_| shape.draw(100.0, 10.0, &mut dice).as_secs_f64() * 1000.0).collect();
         drawn.sort_by(f64::total_cmp);
