@@ -22,7 +22,6 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-pub(crate) use datagram::Line;
 use filter::Filtered;
 
 use crate::dice::Dice;

@@ -47,6 +47,7 @@ pub mod http;
 mod http2;
 mod inlet;
 pub mod layer;
+mod line;
 pub mod mistake;
 pub mod names;
 pub mod pause;
@@ -62,6 +63,7 @@ pub mod shape;
 pub mod share;
 #[cfg(test)]
 mod simulation;
+mod span;
 pub mod tls;
 pub mod toxic;
 mod traffic;

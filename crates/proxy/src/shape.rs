@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::dice::Dice;
+use crate::span::seconds;
 
 /// The distribution of a delay around its value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +22,7 @@ pub enum Shape {
 }
 
 impl Shape {
-    /// Draws one delay, never below zero.
+    /// Draws one delay, never below zero, and of a long tail never above a year.
     pub(crate) fn draw(self, middle: f64, spread: f64, dice: &mut Dice) -> Duration {
         let millis = if spread == 0.0 {
             middle
@@ -36,7 +37,7 @@ impl Shape {
                 Self::Pareto => middle + spread * ((1.0 - dice.throw()).powf(-1.0 / 3.0) - 1.0),
             }
         };
-        Duration::try_from_secs_f64(millis.max(0.0) / 1000.0).unwrap_or(Duration::MAX)
+        seconds(millis.max(0.0) / 1000.0)
     }
 }
 

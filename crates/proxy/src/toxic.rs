@@ -17,10 +17,10 @@ pub use attributes::{
 pub use datagram::{Duplicate, LimitSize, Loss, Reorder};
 pub use millis::Millis;
 
-use crate::chain::Line;
 use crate::clients::Clients;
 use crate::dice::chance;
 use crate::layer::Way;
+use crate::line::Line;
 use crate::names::Names;
 use crate::refusal::Refusal;
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::hold::Hold;
 use super::{Cut, Piece, Stage};
 use crate::layer::Way;
+use crate::span::seconds;
 use crate::toxic::{self, Kind, Live, Shared};
 
 /// A slice is what the line carries in this time: small, so that a slow line trickles and does not burst.
@@ -55,7 +56,7 @@ impl Bandwidth {
             return;
         }
         let length = bytes.len().min(((rate * SLICE.as_secs_f64()) as usize).max(1));
-        let takes = Duration::from_secs_f64(length as f64 / rate);
+        let takes = seconds(length as f64 / rate);
         let start = |free: Option<Instant>| free.map_or(*came, |free| free.max(*came));
         let done = if self.attributes.shared {
             let way = usize::from(self.way == Way::Downstream);

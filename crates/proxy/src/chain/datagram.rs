@@ -2,15 +2,13 @@
 //!
 //! A hit is a datagram here, and not a connection: one that was delayed, lost, doubled, overtaken, damaged or dropped.
 
+mod bandwidth;
 mod latency;
-mod line;
 mod reorder;
 mod sieve;
 
 use std::sync::Arc;
 use std::time::Instant;
-
-pub(crate) use line::Line;
 
 use super::filter::Filtered;
 use super::{Stage, corrupt::Damage};
@@ -30,7 +28,9 @@ pub(super) fn stage(
     let sieve = |rule| Some(Filtered::by(sieve::Sieve::new(live, rule)));
     match &live.toxic.kind {
         Kind::Latency(attributes) => Some(Box::new(latency::Latency::new(live, attributes.clone(), dice))),
-        Kind::Bandwidth(attributes) => Some(Box::new(line::Bandwidth::new(live, attributes.clone(), way))),
+        Kind::Bandwidth(attributes) => {
+            Some(Box::new(bandwidth::Bandwidth::new(live, attributes.clone(), way)))
+        }
         Kind::Reorder(attributes) => Some(Box::new(reorder::Reorder::new(live, attributes.clone(), dice))),
         Kind::Loss(attributes) => sieve(sieve::Rule::Loss(sieve::Loss::new(attributes.clone(), dice))),
         Kind::Duplicate(attributes) => sieve(sieve::Rule::Duplicate(attributes.percent, dice)),

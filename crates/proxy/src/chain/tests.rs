@@ -273,6 +273,20 @@ fn slow_close_delays_the_close_and_no_data() {
 }
 
 #[test]
+fn a_bandwidth_of_next_to_nothing_holds_everything_and_lets_it_go() {
+    for rate in [1e-300, 1e-20, 0.0] {
+        let mut bench = Bench::new();
+        bench.step(Step::Add(json!({"type": "bandwidth", "attributes": {"rate": rate}})));
+        bench.come(1000);
+        bench.now += Duration::from_hours(24);
+        bench.run();
+        assert_eq!(bench.left.len(), 0, "{rate}");
+        bench.toxics.clear();
+        assert_eq!((bench.publish(), bench.left.len()), (None, 1000), "{rate}");
+    }
+}
+
+#[test]
 fn the_slicer_gives_pieces_of_its_sizes() {
     let mut bench = Bench::new();
     bench.step(Step::Add(

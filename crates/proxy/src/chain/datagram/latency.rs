@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::super::{Cut, Piece, Stage};
 use crate::dice::Dice;
 use crate::toxic::{self, Kind, Live, Shared};
-
-const YEAR: Duration = Duration::from_hours(366 * 24);
 
 #[derive(Debug)]
 pub(super) struct Latency {
@@ -33,8 +31,7 @@ impl Latency {
     fn hold(&mut self, number: u64, piece: Piece, came: Instant) {
         let toxic::Latency { latency, jitter, distribution, in_order } = &self.attributes;
         let delay = distribution.draw(latency.0, jitter.0, &mut self.dice);
-        // A tail that no clock can hold is as good as a year.
-        let mut due = came.checked_add(delay).unwrap_or(came + YEAR);
+        let mut due = came + delay;
         if *in_order {
             due = self.last.map_or(due, |last| due.max(last));
         }

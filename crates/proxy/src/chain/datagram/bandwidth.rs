@@ -1,57 +1,17 @@
-//! A line that carries one datagram after the other, with a queue before it that takes no more when it is full.
+//! One datagram leaves after the other, with a queue before the line that takes no more when it is full.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::super::hold::Hold;
 use super::super::{Cut, Piece, Stage};
 use crate::layer::Way;
+use crate::line::Line;
+use crate::span::{YEAR, seconds};
 use crate::toxic::{self, Kind, Live, Shared};
 
 /// Bytes that wait at most, where nothing is said: two of the largest datagrams.
 const QUEUE: u64 = 131_072;
-
-const YEAR: Duration = Duration::from_hours(366 * 24);
-
-/// When the line has carried all that was given to it.
-#[derive(Debug, Default)]
-pub(crate) struct Line {
-    /// Bytes in a second.
-    rate: f64,
-    free_at: Option<Instant>,
-}
-
-impl Line {
-    /// Puts bytes on the line, behind those that wait; when the last of them has arrived, or `None` where they find no
-    /// room in a queue of so many bytes. One datagram finds room in an empty queue whatever its size.
-    fn book(&mut self, rate: f64, queue: u64, bytes: usize, came: Instant) -> Option<Instant> {
-        if rate <= 0.0 {
-            return None;
-        }
-        self.steer(rate, came);
-        let wait = self.free_at.map_or(0.0, |free| free.saturating_duration_since(came).as_secs_f64());
-        let waiting = wait * rate;
-        if waiting > 0.0 && waiting + bytes as f64 > queue as f64 {
-            return None;
-        }
-        let done = came + seconds(wait + bytes as f64 / rate);
-        self.free_at = Some(done);
-        Some(done)
-    }
-
-    /// What waits at this time goes on at another rate.
-    fn steer(&mut self, rate: f64, now: Instant) {
-        if self.rate > 0.0 && rate > 0.0 && self.rate.to_bits() != rate.to_bits() {
-            let wait = self.free_at.map_or(Duration::ZERO, |free| free.saturating_duration_since(now));
-            self.free_at = Some(now + seconds(wait.as_secs_f64() * self.rate / rate));
-        }
-        self.rate = rate;
-    }
-}
-
-fn seconds(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds).map_or(YEAR, |time| time.min(YEAR))
-}
 
 #[derive(Debug)]
 pub(super) struct Bandwidth {
