@@ -106,10 +106,16 @@ async fn open(client: Peer, link: &Link, traffic: &Traffic) -> Result<(Peer, Pee
                 None => pending().await,
             }
         };
+        let gone = async {
+            match until {
+                Some(_) => client.lost().await,
+                None => client.gone().await,
+            }
+        };
         tokio::select! {
             () = time => {}
             () = changed(link, traffic, version) => {}
-            () = client.gone() => return Err("ended"),
+            () = gone => return Err("ended"),
         }
         if link.is_stopped() {
             client.close();

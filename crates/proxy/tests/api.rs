@@ -422,6 +422,26 @@ fn what_the_api_cannot_answer_is_said_in_json() {
     }
 }
 
+#[test]
+fn a_client_that_has_said_all_is_answered_through_a_slow_opening_and_one_that_is_gone_is_not_waited_for() {
+    let rig = Rig::new();
+    let at = rig.proxy(echo());
+    rig.toxic(&json!({"type": "slow_open", "name": "slow", "attributes": {"delay": 100}}));
+    let mut client = connect(at);
+    client.write_all(b"hello").unwrap();
+    client.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    assert_eq!(answer, "hello");
+    rig.remove("slow");
+    rig.toxic(&json!({"type": "slow_open", "name": "long", "attributes": {"delay": 3_600_000}}));
+    let gone = connect(at);
+    rig.wait("it waits", |list| list.len() == 1);
+    socket2::SockRef::from(&gone).set_linger(Some(std::time::Duration::ZERO)).unwrap();
+    drop(gone);
+    rig.wait("it has gone with a reset", <[Value]>::is_empty);
+}
+
 // With the clock stopped, time goes by as soon as everybody waits.
 #[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_finish_its_request_is_waited_for_half_a_minute() {

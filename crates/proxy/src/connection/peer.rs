@@ -126,14 +126,25 @@ impl Peer {
         }
     }
 
-    /// Waits until it has gone. Bytes from it are left where they are.
+    /// Waits until it has gone, for good: one that has only ended its way still waits for an answer. Bytes from it are
+    /// left where they are.
+    pub(super) async fn lost(&self) {
+        self.wait_for(Ready::is_error).await;
+    }
+
+    /// Waits until it has gone, as far as can be known when nobody ever answers it. Bytes from it are left where they are.
     pub(super) async fn gone(&self) {
+        self.wait_for(|ready| ready.is_read_closed() || ready.is_error()).await;
+    }
+
+    async fn wait_for(&self, is_there: impl Fn(Ready) -> bool) {
+        let interest = Interest::READABLE | Interest::ERROR;
         loop {
             let ready = match self {
-                Self::Tcp(stream) => stream.ready(Interest::READABLE).await,
-                Self::Unix(stream) => stream.ready(Interest::READABLE).await,
+                Self::Tcp(stream) => stream.ready(interest).await,
+                Self::Unix(stream) => stream.ready(interest).await,
             };
-            if ready.is_err() || ready.is_ok_and(Ready::is_read_closed) {
+            if ready.is_err() || ready.is_ok_and(&is_there) {
                 return;
             }
             // It has sent something, which makes it readable for ever.
