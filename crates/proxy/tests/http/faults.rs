@@ -66,6 +66,7 @@ fn pipelined_answers_keep_their_order() {
 fn an_answer_closes_where_the_client_asked_for_it() {
     for request in [
         "GET / HTTP/1.0\r\n\r\n",
+        "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
         "GET / HTTP/1.1\r\nConnection: close\r\n\r\n",
         "PUT / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n",
     ] {

@@ -99,7 +99,8 @@ impl Connection {
         let ticket = self.rules.ticket(side, now);
         if let Some(plan) = plan.as_ref().filter(|plan| plan.keeps_the_request()) {
             let closes = head::lists(headers, "connection", "close")
-                || (parsed.version == Some(0) && !head::lists(headers, "connection", "keep-alive"))
+                // Whoever asked to keep it open waits for a promise (RFC 9112, section 9.3), or for the end.
+                || parsed.version == Some(0)
                 // Whether a body follows after all, nobody can know.
                 || head::lists(headers, "expect", "100-continue");
             let own = own(plan, method == "HEAD", closes, now);
