@@ -122,7 +122,7 @@ struct Shelf<R> {
     rules: Mutex<Vec<Known<R>>>,
 }
 
-/// The id and the revision of a toxic, and its rule: where both are the same, it keeps its counts.
+/// The id and the revision of a toxic, and its rule: where both are the same it stays, otherwise its hits do.
 type Known<R> = (u64, u64, Arc<LiveRule<R>>);
 
 impl<R> Default for Shelf<R> {
@@ -141,13 +141,18 @@ impl<R: DeserializeOwned> Shelf<R> {
             if *of != kind {
                 continue;
             }
-            let known = there.iter().find(|(id, revision, _)| (*id, *revision) == (live.id, live.revision));
-            let rule = match known {
-                Some((_, _, rule)) => Arc::clone(rule),
-                None => match read(attributes) {
-                    Ok(rule) => Arc::new(
-                        LiveRule::new(live.toxic.name.clone(), rule, live.seed).sparing(live.toxic.toxicity),
-                    ),
+            let before = there.iter().find(|(id, _, _)| *id == live.id);
+            let rule = match before {
+                Some((_, revision, rule)) if *revision == live.revision => Arc::clone(rule),
+                _ => match read(attributes) {
+                    Ok(rule) => {
+                        let rule = LiveRule::new(live.toxic.name.clone(), rule, live.seed);
+                        let rule = rule.sparing(live.toxic.toxicity);
+                        Arc::new(match before {
+                            Some((_, _, before)) => rule.in_place_of(before),
+                            None => rule,
+                        })
+                    }
                     Err(error) => unreachable!("a rule is checked before it is in force: {error}"),
                 },
             };

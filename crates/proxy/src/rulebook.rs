@@ -17,8 +17,8 @@ pub struct Live<R> {
     pub rule: R,
     /// Requests that matched it, hit or spared by chance.
     matched: AtomicU64,
-    /// Requests that it hit.
-    hits: AtomicU64,
+    /// Requests that it hit, also as what it was before it was changed.
+    hits: Arc<AtomicU64>,
     seed: u64,
     /// The share of requests that chance leaves to the rule, from 0 to 1.
     share: f64,
@@ -27,20 +27,20 @@ pub struct Live<R> {
 impl<R> Live<R> {
     /// A rule whose chances are drawn from this seed: the same seed spares and hits the same requests.
     pub fn new(name: impl Into<String>, rule: R, seed: u64) -> Self {
-        Self {
-            name: name.into(),
-            rule,
-            matched: AtomicU64::new(0),
-            hits: AtomicU64::new(0),
-            seed,
-            share: 1.0,
-        }
+        Self { name: name.into(), rule, matched: AtomicU64::new(0), hits: Arc::default(), seed, share: 1.0 }
     }
 
     /// Leaves the rule this share of the requests that it would hit (a toxic's toxicity, from 0 to 1).
     #[must_use]
     pub fn sparing(mut self, share: f64) -> Self {
         self.share = share;
+        self
+    }
+
+    /// Goes on with the hits of what the rule was before it was changed.
+    #[must_use]
+    pub fn in_place_of(mut self, before: &Self) -> Self {
+        self.hits = Arc::clone(&before.hits);
         self
     }
 

@@ -66,6 +66,11 @@ fn an_http_rule_hits_its_requests_on_connections_that_are_open_and_is_counted() 
     assert_eq!(get(&mut client, "/cart/1").0, 503);
     assert_eq!(get(&mut client, "/else"), (200, "/else".into()));
     wait("the hit is counted", || rig.metric("toxic=\"cart\"") == 1);
+    let (status, _) =
+        rig.call("PATCH", "/proxies/p/toxics/cart", &json!({"attributes": {"path": "/cart/*"}}));
+    assert_eq!((status, rig.metric("toxic=\"cart\"")), (200, 1), "a counter never goes back");
+    assert_eq!(get(&mut client, "/cart/2").0, 503);
+    wait("another hit is counted", || rig.metric("toxic=\"cart\"") == 2);
     rig.remove("cart");
     assert_eq!(get(&mut client, "/cart"), (200, "/cart".into()));
 }
