@@ -153,7 +153,8 @@ impl Connection {
         if let Some(block) = &self.input(way).block {
             // Nothing comes between the frames of a header block (RFC 9113, section 6.10).
             let goes_on = head.kind == frame::CONTINUATION && head.stream == block.stream;
-            let fits = block.fragments.len() + head.length <= LIMIT;
+            // With their heads: empty frames are held too.
+            let fits = block.frames.len() + frame::HEAD + head.length <= LIMIT;
             return (goes_on && fits).then_some(Fate::Collect);
         }
         let collected = match head.kind {

@@ -246,3 +246,16 @@ fn what_waits_for_an_answer_goes_on_when_the_server_ends_without_one() {
         );
     }
 }
+
+// A header block that never ends must not fill the memory (the CONTINUATION flood of 2024, VU#421644).
+#[test]
+fn a_header_block_that_never_ends_is_not_held_for_ever() {
+    for length in [0_u8, 100] {
+        let mut wire = Wire::http(&[r#"{"path": "/never", "delay": 1}"#]);
+        let mut sent = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\0\0\x01\0\0\0\0\x01".to_vec();
+        let continuation = [&[0, 0, length, 9, 0, 0, 0, 0, 1][..], &vec![b'x'; length.into()]].concat();
+        sent.extend(continuation.repeat(400_000 / continuation.len()));
+        sent.chunks(1000).for_each(|piece| wire.client(piece));
+        assert!(wire.up == sent, "by {length}: {} of {} bytes went on", wire.up.len(), sent.len());
+    }
+}
