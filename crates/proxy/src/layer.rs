@@ -52,6 +52,17 @@ pub struct Hit {
     pub done: String,
 }
 
+impl Hit {
+    /// Nothing was hit, and nothing will be: from here on rules see nothing of the connection.
+    pub(crate) fn unseen(why: &str) -> Self {
+        Self {
+            rule: String::new(),
+            what: "the rest of the connection".to_owned(),
+            done: format!("passed unseen: {why}"),
+        }
+    }
+}
+
 /// A protocol's view of one connection.
 ///
 /// The promise: without a rule that hits, exactly the bytes that came in go out, in order, as soon as they came, and

@@ -13,6 +13,7 @@ use squall_model::unit::Span;
 use squall_model::verdict::Exit;
 
 use self::fault::Kind;
+use crate::args::quantity;
 use crate::args::{Format, Output};
 use crate::debris;
 use crate::experiment;
@@ -28,7 +29,7 @@ use crate::settings::Settings;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Inject {
     /// How long the fault is on
-    #[arg(long = "for", value_name = "TIME", default_value = "30s", global = true, display_order = 600)]
+    #[arg(long = "for", value_name = "TIME", value_parser = quantity::<Span>, default_value = "30s", global = true, display_order = 600)]
     length: Span,
     /// Say what would be done, and change nothing
     #[arg(long, global = true, display_order = 600)]

@@ -94,11 +94,7 @@ impl Connection {
     /// From here on rules see nothing of the connection; where there are rules somebody wants to know.
     fn unseen(&self, why: &str, acts: &mut Vec<Act>) {
         if !self.rules.current().is_empty() || !self.websocket.current().is_empty() {
-            acts.push(Act::Hit(Hit {
-                rule: String::new(),
-                what: "the rest of the connection".to_owned(),
-                done: format!("passed unseen: {why}"),
-            }));
+            acts.push(Act::Hit(Hit::unseen(why)));
         }
     }
 

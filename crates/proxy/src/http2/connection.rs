@@ -16,7 +16,7 @@ use super::output::Output;
 use super::stream::Stream;
 use super::tickets::Tickets;
 use crate::http::rule::Rule;
-use crate::layer::{Act, LIMIT, Layer, Way};
+use crate::layer::{Act, Hit, LIMIT, Layer, Way};
 use crate::rulebook::Rulebook;
 
 /// Bytes held for slowed streams, all together, before the server is left to wait, and other streams with it. One
@@ -314,6 +314,9 @@ impl Connection {
             let stalled = std::mem::take(&mut self.stalled).freeze();
             self.leave(Mode::Raw);
             self.tickets.forget();
+            if !self.rules.current().is_empty() {
+                acts.push(Act::Hit(Hit::unseen("this is no HTTP/2 that can be followed")));
+            }
             let (up, down) = (self.from_client.take(), self.from_server.take());
             for (way, bytes) in [(Way::Upstream, up), (Way::Downstream, down), (Way::Downstream, stalled)] {
                 acts.extend((!bytes.is_empty()).then_some(Act::Send(way, bytes)));

@@ -237,11 +237,7 @@ impl Session {
         self.stage = Stage::Raw;
         self.answers.pass_unseen();
         if !self.book.current().is_empty() {
-            acts.push(Act::Hit(Hit {
-                rule: String::new(),
-                what: "the rest of the connection".to_owned(),
-                done: format!("passed unseen: {why}"),
-            }));
+            acts.push(Act::Hit(Hit::unseen(why)));
         }
     }
 
