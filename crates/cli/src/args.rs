@@ -1,6 +1,9 @@
 //! The command line. Written once: parsing, help, man page and completions all come from here.
 
+use std::str::FromStr;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use squall_model::unit::UnitError;
 
 use crate::command::{
     check, compare, completions, demo, doctor, explain, findings, halt, history, init, inject, load, proxy,
@@ -99,4 +102,12 @@ pub(crate) enum Format {
     Text,
     /// For programs.
     Json,
+}
+
+/// Reads a quantity with its unit; a mistake says how to write one.
+///
+/// # Errors
+/// What is wrong, and how it is written right.
+pub(crate) fn quantity<T: FromStr<Err = UnitError>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: UnitError| format!("{error}: {}", error.help))
 }

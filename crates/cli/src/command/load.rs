@@ -16,6 +16,7 @@ use squall_model::verdict::Exit;
 use squall_spec::{draft, load as written};
 
 use self::summary::Summary;
+use crate::args::quantity;
 use crate::args::{Format, Output};
 use crate::failure::Failure;
 use crate::live::Standing;
@@ -53,7 +54,7 @@ pub(crate) struct LoadArgs {
     #[arg(long)]
     pattern: Option<String>,
     /// How long; once through a sequence, else 10s, where nothing is said
-    #[arg(long = "for", value_name = "TIME")]
+    #[arg(long = "for", value_name = "TIME", value_parser = quantity::<Span>)]
     length: Option<Span>,
     /// The method; GET where nothing is said
     #[arg(long)]
@@ -80,7 +81,7 @@ pub(crate) struct LoadArgs {
     #[arg(long)]
     no_reuse: bool,
     /// A request that takes longer has failed; 10s where nothing is said
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = quantity::<Span>)]
     timeout: Option<Span>,
     /// No more requests than this under way; 1000 where nothing is said
     #[arg(long, value_name = "N")]
@@ -92,7 +93,7 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "N")]
     max_total: Option<u64>,
     /// Requests in this time from the start are sent and not counted
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = quantity::<Span>)]
     warm_up: Option<Span>,
     /// Send a request that got no answer again, up to so many times
     #[arg(long, value_name = "N")]

@@ -19,6 +19,7 @@ use squall_proxy::{Address, Event, Refusal, Server, Settings as ProxySettings, W
 use tokio::net::TcpListener;
 use tokio::sync::broadcast::error::RecvError;
 
+use crate::args::quantity;
 use crate::failure::Failure;
 use crate::printer::Printer;
 use crate::running::runtime;
@@ -56,7 +57,7 @@ pub(crate) struct Proxy {
     #[arg(long, value_name = "HOW", requires = "protocol")]
     tls: Option<String>,
     /// How long a session of datagrams lives without one; a minute where nothing is said
-    #[arg(long, value_name = "TIME", requires = "to")]
+    #[arg(long, value_name = "TIME", value_parser = quantity::<Span>, requires = "to")]
     idle_timeout: Option<Span>,
     /// Lead this machine's new connections to --to through that proxy, as long as it runs; needs nftables and root
     #[arg(long, requires = "to")]
@@ -68,10 +69,10 @@ pub(crate) struct Proxy {
     #[arg(long, value_name = "LEVEL", default_value = "info", hide_possible_values = true)]
     log: Level,
     /// How long a server behind a proxy may take to answer a connect
-    #[arg(long, value_name = "TIME", default_value = "10s")]
+    #[arg(long, value_name = "TIME", value_parser = quantity::<Span>, default_value = "10s")]
     dial_timeout: Span,
     /// How long open connections may finish at the end
-    #[arg(long, value_name = "TIME", default_value = "5s")]
+    #[arg(long, value_name = "TIME", value_parser = quantity::<Span>, default_value = "5s")]
     drain: Span,
     /// Threads that carry bytes; one for each core where nothing is said
     #[arg(long, value_name = "N")]

@@ -1,5 +1,6 @@
 //! The faults that can be injected by hand, with their parameters.
 
+use crate::args::quantity;
 use clap::Subcommand;
 use serde::de::DeserializeOwned;
 use squall_model::fault::{Amount, Fault, PauseBy, Scope, Signal};
@@ -20,7 +21,7 @@ pub(crate) enum Kind {
         #[arg(long, default_value = "process", value_parser = scope)]
         scope: Scope,
         /// They must be back within this
-        #[arg(long, value_name = "TIME")]
+        #[arg(long, value_name = "TIME", value_parser = quantity::<Span>)]
         expect_restart: Option<Span>,
         #[command(flatten)]
         whom: Whom,
@@ -51,7 +52,7 @@ pub(crate) enum Kind {
         #[arg(long, value_parser = amount)]
         amount: Amount,
         /// Take it little by little
-        #[arg(long, value_name = "TIME", default_value = "0s")]
+        #[arg(long, value_name = "TIME", value_parser = quantity::<Span>, default_value = "0s")]
         ramp: Span,
     },
     /// Fill a filesystem, never the root filesystem
