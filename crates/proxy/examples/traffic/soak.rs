@@ -1,8 +1,9 @@
 //! Random faults come, change and go under many connections for a long time. Every byte is checked, and at the end
 //! nothing may have grown.
 //!
-//! Two proxies: on `gentle` toxics only delay, so that everything must arrive; on `rough` they also cut, so that what
-//! arrives must be the beginning of what was sent.
+//! Three proxies: on `gentle` toxics only delay, so that everything must arrive; on `rough` they also cut, so that what
+//! arrives must be the beginning of what was sent. On `steady` toxics delay all the time and are never changed: a change
+//! wakes every connection of its proxy, also one that has missed its own alarm and stands still for ever otherwise.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -51,8 +52,17 @@ pub(crate) struct Found {
 /// Pipes that the proxy keeps for the next bulk, and whatever else does not grow with time.
 const KEPT: usize = 100;
 
-/// The proxies: one that only delays, and one that also cuts.
-const NAMES: [&str; 2] = ["gentle", "rough"];
+/// The proxies: one that only delays, one that also cuts, and one that is left alone.
+const NAMES: [&str; 3] = ["gentle", "rough", "steady"];
+
+/// What delays there.
+fn steady() -> [Value; 3] {
+    [
+        json!({"type": "latency", "stream": "both", "attributes": {"latency": 10, "jitter": 10}}),
+        json!({"type": "bandwidth", "stream": "upstream", "attributes": {"rate": 20_000}}),
+        json!({"type": "slicer", "attributes": {"average_size": 4000, "size_variation": 1000, "delay": 20}}),
+    ]
+}
 
 /// How long a connection may stand still: far longer than all toxics together ask for.
 const LONG: Duration = Duration::from_secs(20);
@@ -89,7 +99,7 @@ impl Found {
 }
 
 /// Numbers by chance (SplitMix64, Steele et al. 2014).
-pub(crate) struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
     /// From 0 to below `end`.
@@ -138,6 +148,9 @@ impl Soak {
             let view = self.api.call("POST", "/proxies", &body).await?;
             proxies.push(view["listen"].as_str().unwrap_or_default().parse::<SocketAddr>()?);
         }
+        for toxic in steady() {
+            self.api.call("POST", &format!("/proxies/{}/toxics", NAMES[2]), &toxic).await?;
+        }
         let found = Rc::new(RefCell::new(Found::default()));
         found.borrow_mut().descriptors.0 = look(self.pid)?.1;
         let end = Instant::now() + self.length;
@@ -146,9 +159,9 @@ impl Soak {
         for number in 0..self.count {
             let client = Client {
                 api: self.api,
-                name: NAMES[number % 2],
-                at: proxies[number % 2],
-                is_rough: number % 2 == 1,
+                name: NAMES[number % 3],
+                at: proxies[number % 3],
+                is_rough: number % 3 == 1,
                 seed: self.seed ^ (number as u64) << 32,
                 end,
                 found: Rc::clone(&found),
