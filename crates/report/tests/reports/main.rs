@@ -10,6 +10,7 @@ mod big;
 mod compare;
 mod cost;
 mod findings;
+mod lines;
 mod outputs;
 mod strangers;
 mod verdicts;
