@@ -305,3 +305,43 @@ fn is_gone(check: &Argv, filling: &Filling, timeout: Duration) -> Result<bool, S
 fn filled(argv: &Argv, filling: &Filling) -> Result<Vec<String>, String> {
     filling.fill_all(argv).map_err(|error| reason(&error))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+    use std::path::PathBuf;
+
+    use super::*;
+
+    /// An API of a proxy that says yes to everything, and so has every toxic that it is asked for.
+    fn agreeable() -> String {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let at = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut head = String::new();
+                let mut reader = BufReader::new(stream.try_clone().unwrap());
+                while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head).unwrap() > 0 {}
+                let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}";
+                stream.write_all(answer.as_bytes()).unwrap();
+            }
+        });
+        format!("http://{at}")
+    }
+
+    // S3: what counts is what is measured, and not what was answered.
+    #[test]
+    fn a_toxic_that_its_proxy_still_has_is_not_undone_whatever_was_answered() {
+        let filling = Filling::new(PathBuf::new(), PathBuf::new(), BTreeMap::new());
+        let undo = |api| Undo::RemoveToxic { api: Template(api), proxy: "p".into(), toxic: "t".into() };
+        let why = execute(&undo(agreeable()), &filling, Lives::Journal).unwrap_err();
+        assert!(why.starts_with("the proxy p still has the toxic t"), "{why}");
+        // Nobody listens there: with the proxy its toxics have ended.
+        let gone = TcpListener::bind(("127.0.0.9", 0)).unwrap().local_addr().unwrap();
+        let proof = execute(&undo(format!("http://{gone}")), &filling, Lives::Journal).unwrap();
+        assert_eq!(proof, "the proxy p has ended, and the toxic t with it");
+    }
+}
