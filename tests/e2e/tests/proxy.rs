@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 #![expect(clippy::disallowed_methods, reason = "tests start the binary as a person does")]
 
+use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -53,6 +54,8 @@ struct Proxy {
     at: SocketAddr,
     api: SocketAddr,
     lines: Receiver<String>,
+    /// What it has told so far.
+    told: RefCell<Vec<String>>,
 }
 
 impl Proxy {
@@ -72,7 +75,7 @@ impl Proxy {
         let (tell, lines) = channel();
         thread::spawn(move || told.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
         let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut proxy = Self { child, at: unknown, api: unknown, lines };
+        let mut proxy = Self { child, at: unknown, api: unknown, lines, told: RefCell::default() };
         let line = proxy.hear("listening at http://");
         proxy.api = line.split("http://").nth(1).unwrap().split(',').next().unwrap().parse().unwrap();
         let line = proxy.hear("proxy: from ");
@@ -84,6 +87,7 @@ impl Proxy {
     fn hear(&self, text: &str) -> String {
         loop {
             let line = self.lines.recv_timeout(LONG).unwrap_or_else(|_| panic!("never told: {text}"));
+            self.told.borrow_mut().push(line.clone());
             if line.contains(text) {
                 return line;
             }
@@ -237,4 +241,29 @@ fn mistakes_in_a_config_file_and_on_the_command_line_have_their_place() {
         assert_eq!(done.status.code(), Some(code), "{arguments:?}: {told}");
         assert!(told.contains(words), "{arguments:?}: {told}");
     }
+}
+
+// Toxiproxy's config file, with toxics in it; the seed decides whom they hit.
+#[test]
+fn a_config_file_has_toxics_and_the_seed_of_the_command_line_decides_whom_they_hit() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("proxies.json");
+    let hit = |seed: u32| {
+        let config = r#"[{\"name\": \"proxy\", \"listen\": \"127.0.0.1:0\", \"upstream\": \"$to\", \"colour\": 1,
+            \"toxics\": [{\"name\": \"half\", \"type\": \"reset_peer\", \"toxicity\": 0.5}]}]"#;
+        let file = file.display();
+        let proxy = Proxy::start(&format!(
+            "echo \"{config}\" > {file}; exec $squall proxy --listen 127.0.0.1:0 --config {file} --seed {seed} 2>&1"
+        ));
+        let told = proxy.told.borrow().join("\n");
+        assert!(told.contains("`colour` means nothing here"), "{told}");
+        assert!(told.contains(&format!("seed {seed}")), "{told}");
+        assert!(proxy.ask("/proxies/proxy/toxics").contains("\"half\""));
+        (0..40).map(|_| !is_served(&connect(proxy.at))).collect::<Vec<bool>>()
+    };
+    let first = hit(7);
+    let count = first.iter().filter(|hit| **hit).count();
+    assert!((5..35).contains(&count), "{count} of 40");
+    assert_eq!(first, hit(7));
+    assert_ne!(first, hit(8));
 }

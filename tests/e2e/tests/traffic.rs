@@ -16,16 +16,17 @@ use squall_engine::proxy_api::Sight;
 use squall_model::event::EventKind;
 use squall_model::measure::Outcome;
 
-/// An experiment on Redis, whose client reaches it through a proxy on this port.
+/// An experiment on Redis, whose client reaches it through a proxy on this port. A reading has as long as there is between
+/// two of them, which must do for a program to be started on a busy machine.
 fn experiment(redis: &Redis, proxy: &str, through: &str, expect: &str, fault: &str, length: &str) -> String {
     let port = redis.port();
     format!(
         "name: slow-redis\n\
          target:\n  name: queue\n  services:\n    cache:\n      find: {{ port: {port} }}\n      proxy: {{ {proxy} }}\n\
-         steady:\n  every: 400ms\n  measures:\n    ping:\n      command: {{ run: [sh, -c, 'b=$(date +%s%N); redis-cli -p {through} ping; e=$(date +%s%N); echo $(( (e - b) / 1000000 ))'], read: text }}\n      expect: '{expect}'\n\
-         baseline: 1200ms\nduration: {length}\n\
+         steady:\n  every: 800ms\n  measures:\n    ping:\n      command: {{ run: [sh, -c, 'b=$(date +%s%N); redis-cli -p {through} ping; e=$(date +%s%N); echo $(( (e - b) / 1000000 ))'], read: text }}\n      expect: '{expect}'\n\
+         baseline: 2400ms\nduration: {length}\n\
          faults:\n  slow: {{ inject: {{ {fault} }}, on: {{ service: cache }} }}\n\
-         recovery: {{ within: 8s, steady-for: 400ms }}\n"
+         recovery: {{ within: 8s, steady-for: 800ms }}\n"
     )
 }
 
@@ -73,7 +74,7 @@ fn a_slow_command_of_redis_is_slow_for_its_clients_and_quick_again_afterwards() 
         OWN_PORT,
         "matches ^PONG",
         "redis: { commands: [PING], delay: 300ms }",
-        "3s",
+        "4s",
     );
     let output = squall.run(["run", squall.file("slow.yaml", &text).to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
