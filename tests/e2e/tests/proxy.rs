@@ -168,6 +168,31 @@ fn a_proxy_that_is_terminated_takes_no_more_and_lets_open_connections_finish() {
     assert!(proxy.ended().success());
 }
 
+// Whoever starts it may wait for its end without reading what it tells.
+#[test]
+fn a_proxy_whose_log_nobody_reads_ends_when_it_is_terminated() {
+    let mut child = Command::new(binary::path())
+        .args(["proxy", "--listen", "127.0.0.1:0", "--to", &echo().to_string(), "--log", "debug"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("proxy: from ") {
+        line.clear();
+        assert!(told.read_line(&mut line).unwrap() > 0, "it has ended");
+    }
+    let at: SocketAddr = line.split(' ').nth(2).unwrap().parse().unwrap();
+    // A pipe holds 64 KiB, pipe(7); each of these is told in about 150 bytes.
+    for _ in 0..1000 {
+        assert!(is_served(&connect(at)));
+    }
+    Process::of(child.id()).unwrap().unwrap().signal(Signal::Term).unwrap();
+    let ended = wait::until("the proxy has ended", LONG, || child.try_wait().unwrap());
+    assert!(ended.success(), "{ended}");
+}
+
 #[test]
 fn a_proxy_that_is_the_first_process_of_a_container_ends_when_it_is_terminated() {
     // Whoever is process 1 gets only the signals that it asked for, pid_namespaces(7).

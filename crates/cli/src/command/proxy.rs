@@ -79,6 +79,9 @@ pub(crate) struct Proxy {
     workers: Option<std::num::NonZeroUsize>,
 }
 
+/// After its end the log has so long to be read.
+const TOLD_WITHIN: Duration = Duration::from_secs(2);
+
 /// What is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 enum Level {
@@ -126,7 +129,17 @@ impl Proxy {
         // The API has a thread of its own: a log that nobody reads must not hold it up.
         let api = thread::Builder::new()
             .name("api".into())
-            .spawn(move || serve(&server, redirect, &listen, drain, &ready))
+            .spawn(move || {
+                let served = serve(&server, redirect, &listen, drain, &ready);
+                drop(server);
+                let exit = if served.is_ok() { Exit::Held } else { Exit::Unexpected };
+                // Nor may it keep the process: whoever waits for its end may be the one who does not read.
+                let _ = thread::Builder::new().name("end".into()).spawn(move || {
+                    thread::sleep(TOLD_WITHIN);
+                    std::process::exit(i32::from(exit.code()));
+                });
+                served
+            })
             .map_err(|error| Failure::refused(format!("could not start a thread: {error}")))?;
         if let Ok(at) = is_ready.recv() {
             printer.line(format!("listening at http://{at}, seed {}", self.seed));
