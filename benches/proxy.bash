@@ -135,6 +135,11 @@ middle() { sort -g "$stage/note.$1" | awk '{ n[NR] = $1 } END { printf "%.6g", n
 # `calculate EXPRESSION` in awk.
 calculate() { awk "BEGIN { printf \"%.6g\", $1 }"; }
 
+# `of_direct SCENARIO PEER`: what the peer's rate is of the direct one, where that is compared too.
+of_direct() {
+    [ ! -f "$stage/note.$1.direct.rate" ] || printf ' (%.2f of direct)' "$(calculate "$(middle "$1.$2.rate") / $(middle "$1.direct.rate")")"
+}
+
 # `redis_run KEY CONNECTIONS DEPTH REQUESTS [PEER]`: CPU of the open proxy for a request, and the rate.
 redis_run() {
     local before rate
@@ -170,9 +175,8 @@ redis() {
     for shape in "many:-c 50 -P 1" "pipelined:-c 50 -P 16" "one:-c 1 -P 1"; do
         name=${shape%%:*}
         for peer in "${peers[@]}"; do
-            printf 'redis-benchmark %-12s %-10s %6.2f us of CPU a request, %8.0f requests/s (%.2f of direct)\n' "${shape#*:}" "$peer" \
-                "$(middle "redis.$name.$peer.cpu")" "$(middle "redis.$name.$peer.rate")" \
-                "$(calculate "$(middle "redis.$name.$peer.rate") / $(middle "redis.$name.direct.rate")")"
+            printf 'redis-benchmark %-12s %-10s %6.2f us of CPU a request, %8.0f requests/s%s\n' "${shape#*:}" "$peer" \
+                "$(middle "redis.$name.$peer.cpu")" "$(middle "redis.$name.$peer.rate")" "$(of_direct "redis.$name" "$peer")"
         done
     done
 }
@@ -202,8 +206,8 @@ bulk() {
     done
     for way in up down; do
         for peer in "${peers[@]}"; do
-            printf 'bulk %-4s %-10s %5.2f CPU seconds a GB, %5.2f GB/s (%.2f of direct)\n' $way "$peer" "$(middle "bulk.$way.$peer.cpu")" \
-                "$(middle "bulk.$way.$peer.rate")" "$(calculate "$(middle "bulk.$way.$peer.rate") / $(middle "bulk.$way.direct.rate")")"
+            printf 'bulk %-4s %-10s %5.2f CPU seconds a GB, %5.2f GB/s%s\n' $way "$peer" "$(middle "bulk.$way.$peer.cpu")" \
+                "$(middle "bulk.$way.$peer.rate")" "$(of_direct "bulk.$way" "$peer")"
         done
     done
 }
@@ -235,8 +239,8 @@ connects() {
         done
     done
     for peer in "${peers[@]}"; do
-        printf 'connects %-10s %6.0f connections/s (%.2f of direct), %5.1f us of CPU each\n' "$peer" "$(middle "connects.$peer.rate")" \
-            "$(calculate "$(middle "connects.$peer.rate") / $(middle "connects.direct.rate")")" "$(middle "connects.$peer.cpu")"
+        printf 'connects %-10s %6.0f connections/s%s, %5.1f us of CPU each\n' "$peer" "$(middle "connects.$peer.rate")" \
+            "$(of_direct connects "$peer")" "$(middle "connects.$peer.cpu")"
     done
 }
 
