@@ -104,33 +104,38 @@ impl Drop for Gate {
 
 /// Sockets that listen at this address, and which one that is.
 fn listen_tcp(at: SocketAddr, count: usize) -> io::Result<(Vec<OwnedFd>, SocketAddr)> {
-    let make = || {
-        let socket = Socket::new(Domain::for_address(at), Type::STREAM.nonblocking().cloexec(), None)?;
-        socket.set_reuse_address(true)?;
-        if at.is_ipv6() {
-            socket.set_only_v6(!at.ip().is_unspecified())?;
-        }
-        // Inherited by what is accepted, which saves a system call for each connection.
-        socket.set_tcp_nodelay(true)?;
-        Ok::<_, io::Error>(socket)
-    };
-    // The first one is bound alone, so that an address that somebody has is refused; only then it shares it, socket(7).
-    let first = make()?;
-    first.bind(&at.into())?;
+    let first = bound(at, false)?;
     let at = first.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
-    if count > 1 {
-        first.set_reuse_port(true)?;
+    Ok((shared(first, at, count)?, at))
+}
+
+fn bound(at: SocketAddr, reuse_port: bool) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(at), Type::STREAM.nonblocking().cloexec(), None)?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(reuse_port)?;
+    if at.is_ipv6() {
+        socket.set_only_v6(!at.ip().is_unspecified())?;
     }
+    // Inherited by what is accepted, which saves a system call for each connection.
+    socket.set_tcp_nodelay(true)?;
+    socket.bind(&at.into())?;
+    Ok(socket)
+}
+
+/// Lets a bound socket listen, and as many more at its address.
+///
+/// It listens alone before it shares its address (socket(7), `SO_REUSEPORT`): of two that are bound at the same time the
+/// kernel refuses the second one here.
+fn shared(first: Socket, at: SocketAddr, count: usize) -> io::Result<Vec<OwnedFd>> {
     first.listen(BACKLOG)?;
+    first.set_reuse_port(count > 1)?;
     let mut sockets = vec![first.into()];
     for _ in 1..count {
-        let next = make()?;
-        next.set_reuse_port(true)?;
-        next.bind(&at.into())?;
+        let next = bound(at, true)?;
         next.listen(BACKLOG)?;
         sockets.push(next.into());
     }
-    Ok((sockets, at))
+    Ok(sockets)
 }
 
 fn listen_unix(path: &Path) -> io::Result<Socket> {
@@ -267,6 +272,19 @@ mod tests {
         let at = other.local_addr().unwrap().as_socket().unwrap();
 
         assert_eq!(listen_tcp(at, LISTENERS).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    }
+
+    /// A second proxy that is started in the same moment (F20).
+    #[test]
+    fn of_two_that_are_bound_at_the_same_time_only_one_listens() {
+        let first = bound(ANY.into(), false).unwrap();
+        let at = first.local_addr().unwrap().as_socket().unwrap();
+        let second = bound(at, false).unwrap();
+
+        let listening = shared(first, at, LISTENERS).unwrap();
+
+        assert_eq!(shared(second, at, LISTENERS).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(listening.len(), LISTENERS);
     }
 
     /// U10: no worker is idle while another one accepts for it.
